@@ -1,0 +1,1 @@
+"""The FISCO BCOS 2.x P2P network for Python and Twisted."""

@@ -1,0 +1,69 @@
+"""The answer of a handler, whenever it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.python.failure import Failure
+
+from .interfaces import Answer, Handler, Message
+
+
+def callHandler(
+    handler: Handler,
+    message: Message,
+    answered: Callable[[bytes], object],
+    failed: Callable[[Failure], object],
+) -> None:
+    """
+    Give a message to a handler; one of the two is called, now or later.
+
+    @param answered: told the answer; no answer is an empty one.
+    @param failed: told the handler's error.
+    """
+    try:
+        answer = handler(message)
+    except Exception:
+        failed(Failure())
+        return
+    if answer is None:
+        answered(b"")
+    else:
+        whenAnswered(answer, answered, failed, empty=b"")
+
+
+def whenAnswered(
+    answer: Answer,
+    answered: Callable[[bytes], object],
+    failed: Callable[[Failure], object],
+    empty: bytes | None = None,
+) -> None:
+    """
+    Wait for what a handler has returned.
+
+    @param answered: told the answer.
+    @param failed: told the error of a Deferred or coroutine, or that the answer is not bytes.
+    @param empty: told instead of L{None}; without it L{None} is told to nobody.
+    """
+
+    def check(result: object) -> None:
+        if result is None:
+            result = empty
+        if isinstance(result, bytes):
+            answered(result)
+        elif result is not None:
+            raise TypeError(
+                "a handler answers with bytes, None, or a Deferred or coroutine of them, not "
+                f"{type(result).__name__}"
+            )
+
+    if isinstance(answer, Coroutine):
+        answer = ensureDeferred(answer)
+    if isinstance(answer, Deferred):
+        answer.addCallback(check).addErrback(failed)
+        return
+    try:
+        check(answer)
+    except TypeError:
+        failed(Failure())

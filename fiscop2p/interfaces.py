@@ -1,0 +1,262 @@
+"""The contracts between the floors of the house."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from twisted.internet.interfaces import IHandshakeListener, IProtocol
+from twisted.plugin import IPlugin
+from zope.interface import Attribute, Interface
+
+from .errors import DeliveryError
+
+if TYPE_CHECKING:
+    from .identity import Identity
+    from .reasons import CloseReason
+
+
+class Message(NamedTuple):
+    """
+    What a handler is given.
+
+    @ivar sender: node ID of the node it came from; our own for a topic message to ourselves.
+    @ivar payload: the content, decompressed.
+    @ivar protocolID: group and module it was sent under.
+    @ivar packetType: as the module defines it.
+    @ivar topic: the topic it was published on, or empty.
+    """
+
+    sender: str
+    payload: bytes
+    protocolID: int
+    packetType: int
+    topic: str = ""
+
+
+Answer: TypeAlias = bytes | Awaitable[bytes | None] | None
+Handler: TypeAlias = Callable[[Message], Answer]
+"""Takes a message; returns its answer, now or later (a Deferred, a coroutine), or nothing."""
+
+Outcome: TypeAlias = bytes | DeliveryError
+"""How a request ended: the payload of its response, or why there is none."""
+
+Receiver: TypeAlias = Callable[["ISession", int, int, bytes], None]
+"""Takes a frame of its protocolID: session, packetType, seq, payload.  It must not raise."""
+
+
+class ILinkProtocol(IProtocol, IHandshakeListener):
+    """
+    A protocol over TLS, with the order of events that Twisted's own TLS has.
+
+    C{connectionMade} means TCP alone; C{handshakeCompleted} that the peer holds a certificate of
+    our CA and its key; only then C{dataReceived}; C{connectionLost} whenever it ends.
+    """
+
+
+class IPeerTLS(Interface):
+    """From a raw transport to an authenticated one; see L{fiscop2p.tls}."""
+
+    name = Attribute("C{str}: what the implementation is called in settings and logs.")
+
+    def wrap(protocol: ILinkProtocol, isClient: bool) -> IProtocol:
+        """
+        Put TLS under a protocol.
+
+        @param protocol: an L{ILinkProtocol}.
+        @param isClient: which side of the handshake we are.
+        @return: the C{IProtocol} to give to the raw transport.
+        """
+
+    def peerIdentity(transport: Any) -> Identity:
+        """
+        Read the peer's certificate, once the handshake is complete.
+
+        @param transport: what C{wrap} gave the protocol.
+        @raise BadCertificate: it is not that of a node.
+        """
+
+    def explain(transport: Any, error: BaseException) -> str | None:
+        """
+        Say in words why a handshake failed, or a link was refused right after it.
+
+        @param error: what C{connectionLost} was told.
+        @return: L{None} if TLS had no part in it.
+        """
+
+    def rehearse() -> None:
+        """
+        Do a handshake in memory, with our own certificate on both sides.
+
+        @raise TLSUnavailable: it failed, and why.
+        """
+
+
+class ILinks(Interface):
+    """What one link needs from the node it belongs to."""
+
+    settings = Attribute("L{Settings}: dialect, limits and times.")
+    reactor = Attribute("what dials and listens.")
+    clock = Attribute("C{IReactorTime}: what every wait goes by.")
+    registry = Attribute("L{PeerRegistry}: where proven links go.")
+    tls = Attribute("L{IPeerTLS}: who reads and explains certificates.")
+    receivers = Attribute("C{dict}: protocolID to L{Receiver}.")
+
+    def nextSeq() -> int:
+        """Give the seq of the next frame: one counter a node, 2 is the first."""
+
+    def judge(identity: Identity) -> None:
+        """
+        Let a peer in, or not.
+
+        @raise PeerRefused: and why.
+        """
+
+    def connected(session: ISession) -> None:
+        """TCP stands."""
+
+    def opened(session: ISession) -> None:
+        """The peer is verified and let in."""
+
+    def proven(session: ISession) -> None:
+        """The peer's first valid frame has come."""
+
+    def closed(session: ISession) -> None:
+        """The link has ended, in whatever stage; its C{closeReason} says why."""
+
+    def unclaimed(session: ISession, protocolID: int) -> None:
+        """A request has come that nobody here takes."""
+
+    def unmatched(session: ISession, seq: int) -> None:
+        """A response has come that nobody waits for."""
+
+    sessionOpened = Attribute("L{Event} of a session: it may be written to.")
+    sessionClosed = Attribute("L{Event} of a session: it has ended.")
+
+    def writeToAll(frame: bytes) -> None:
+        """Queue an encoded frame on every link that is open, proven or not."""
+
+    def flushSoon(session: ISession) -> None:
+        """Call the session's C{flush} before this turn of the reactor ends."""
+
+    def flush() -> None:
+        """Do so now, for all that asked."""
+
+
+class ISession(Interface):
+    """One authenticated link, as the floors above see it."""
+
+    nodeID = Attribute("C{str}: the peer's node ID.")
+    identity = Attribute("L{Identity}: node ID, agency and name from its certificate.")
+    address = Attribute("L{Address}: the remote end of the link.")
+    outbound = Attribute("C{bool}: whether we dialled.")
+    proven = Attribute("C{bool}: whether the peer has sent a valid frame.")
+    closeReason = Attribute("L{CloseReason} or L{None}: why it ends or has ended.")
+    closeDetail = Attribute("C{str}: the same in a sentence.")
+    factory = Attribute("L{PeerServerFactory} or L{PeerClientFactory}: what made it.")
+
+    def write(frame: bytes) -> None:
+        """Queue an encoded frame; it leaves at the end of the reactor's turn."""
+
+    def request(
+        protocolID: int,
+        packetType: int,
+        payload: bytes,
+        callback: Callable[[Outcome], None],
+        timeout: float,
+    ) -> int:
+        """
+        Send a request; C{callback} is told once how it ended.
+
+        @param timeout: in seconds.
+        @return: its seq, for C{forget}.
+        """
+
+    def forget(seq: int) -> None:
+        """Drop a request: its callback is not called any more."""
+
+    def respond(protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
+        """Answer a request of this protocolID and seq."""
+
+    def ping(callback: Callable[[Outcome], None]) -> None:
+        """Ask for something that every FISCO BCOS node answers."""
+
+    def flush() -> None:
+        """Send what is queued, unless the transport has enough."""
+
+    def close(reason: CloseReason, detail: str = "") -> None:
+        """End the link once what is queued has left."""
+
+    def abort(reason: CloseReason, detail: str = "") -> None:
+        """End the link now."""
+
+    def retire(reason: CloseReason) -> None:
+        """End the link soon, so that what is under way still arrives; L{keep} undoes it."""
+
+    def keep() -> None:
+        """Do not end a link that was to be retired."""
+
+    def abortIfIdle(now: float) -> None:
+        """End the link if it carried nothing in one direction for the idle time."""
+
+
+class INode(Interface):
+    """A node as modules and handlers know it; L{fiscop2p.P2PService} is one."""
+
+    nodeID = Attribute("C{str}: our own node ID.")
+    clock = Attribute("C{IReactorTime}: what every wait goes by.")
+    registry = Attribute("L{PeerRegistry}: who is connected and who follows what.")
+
+    def protocolID(group: int, module: int) -> int:
+        """Join group and module in the network's dialect."""
+
+    def handle(protocolID: int, handler: Handler) -> None:
+        """Give the messages of a protocolID to a handler; one handler each."""
+
+    def send(nodeID: str, payload: bytes, *, protocolID: int, packetType: int = 0) -> None:
+        """Send one way."""
+
+    def request(
+        nodeID: str,
+        payload: bytes,
+        *,
+        protocolID: int,
+        packetType: int = 0,
+        timeout: float | None = None,
+    ) -> Any:
+        """Send and get a Deferred of the response's payload."""
+
+    def broadcast(payload: bytes, *, protocolID: int, packetType: int = 0) -> int:
+        """Send one way to every connected peer; returns to how many."""
+
+    def subscribe(topic: str, handler: Handler) -> None:
+        """Follow a topic."""
+
+    def unsubscribe(topic: str, handler: Handler) -> None:
+        """Stop following it."""
+
+    def multicast(topic: str, payload: bytes) -> int:
+        """Send to all followers of a topic; returns to how many nodes."""
+
+    def requestTopic(topic: str, payload: bytes, *, timeout: float | None = None) -> Any:
+        """Ask one follower of a topic; a Deferred of its answer."""
+
+    def setStatus(**fields: Any) -> None:
+        """Change what every other fiscop2p node comes to know of us."""
+
+
+class IP2PModule(IPlugin):
+    """
+    An application that a node can load by name: C{twistd fiscop2p --module NAME}.
+
+    Put one into a file in a C{twisted/plugins} folder on Python's path.
+    """
+
+    name = Attribute("C{str}: what C{--module} calls it.")
+    description = Attribute("C{str}: one line for people.")
+
+    def attach(node: INode) -> None:
+        """
+        Become part of a node, before it starts: register handlers, subscribe, and for what has
+        to be started and stopped give an C{IService} the node as its parent.
+        """

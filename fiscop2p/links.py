@@ -1,0 +1,254 @@
+"""All links of a node, from listening and dialling to the registry."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from .access import AccessLists
+from .errors import SelfConnection
+from .events import Event
+from .factories import AddressStatus, PeerClientFactory, PeerServerFactory
+from .identity import Identity, abridged
+from .interfaces import ILinks, IPeerTLS, ISession, Receiver
+from .reasons import CloseReason, closeWords
+from .registry import PeerRegistry
+from .settings import Address, Settings
+
+_FIRST_SEQ: Final = 2
+_LAST_SEQ: Final = 0xFFFFFFFF
+
+
+@implementer(ILinks)
+class Links:
+    """
+    All links of a node, from listening and dialling to the registry.
+
+    @ivar registry: where proven links go.
+    @ivar access: the lists that peers are judged by; may be replaced.
+    @ivar sessionOpened: L{Event} of a session: it may be written to.
+    @ivar sessionClosed: L{Event} of a session: it has ended.
+    @ivar receivers: who takes the requests of each protocolID.
+    @ivar unclaimedCount: how many requests nobody here took.
+    @ivar unmatchedCount: how many responses nobody waited for.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        settings: Settings,
+        identity: Identity,
+        access: AccessLists,
+        tls: IPeerTLS,
+        registry: PeerRegistry,
+        reactor: Any,
+    ) -> None:
+        self.settings = settings
+        self.access = access
+        self.tls = tls
+        self.registry = registry
+        self.reactor = reactor
+        self.clock = reactor
+        self.receivers: dict[int, Receiver] = {}
+        self.sessionOpened: Event[ISession] = Event()
+        self.sessionClosed: Event[ISession] = Event()
+        self.unclaimedCount = 0
+        self.unmatchedCount = 0
+        self._identity = identity
+        self._lastSeq = _FIRST_SEQ - 1
+        self._connections: set[ISession] = set()
+        self._opened: set[ISession] = set()
+        self._toFlush: list[ISession] = []
+        self._flushCall: IDelayedCall | None = None
+        self._clients: dict[Address, PeerClientFactory] = {}
+        self._port: Any = None
+        self._idleLoop = LoopingCall(self._abortIdle)
+        self._idleLoop.clock = self.clock
+        self._emptied: Deferred[None] | None = None
+        registry.joined.subscribe(self._nodeJoined)
+        registry.left.subscribe(self._nodeLeft)
+
+    # Listening and dialling.
+
+    def listen(self) -> None:
+        """
+        Accept links from now on.
+
+        @raise CannotListenError: the port is taken, or not ours to take.
+        """
+        host, port = self.settings.listen
+        self._port = self.reactor.listenTCP(port, PeerServerFactory(self), interface=host)
+
+    def start(self) -> None:
+        """Dial every configured address, and keep the links."""
+        self._idleLoop.start(self.settings.heartbeat, now=False)
+        for address in self.settings.peers:
+            self.addAddress(address)
+
+    def stop(self) -> Deferred[None]:
+        """
+        Stop listening and dialling, and close all links.
+
+        @return: fires when everything is closed.
+        """
+        if self._idleLoop.running:
+            self._idleLoop.stop()
+        for client in self._clients.values():
+            client.stop()
+        port, self._port = self._port, None
+        stopped = succeed(None) if port is None else maybeDeferred(port.stopListening)
+        self._emptied = Deferred()
+        for session in list(self._connections):
+            session.close(CloseReason.STOPPED)
+        self._checkEmptied()
+        return gatherResults((stopped, self._emptied)).addCallback(lambda _: None)
+
+    def _checkEmptied(self) -> None:
+        if self._emptied is not None and not self._connections and not self._emptied.called:
+            self._emptied.callback(None)
+
+    @property
+    def listenAddress(self) -> Address:
+        """Where we listen, with the port that was taken; before that, where we shall."""
+        if self._port is None:
+            return self.settings.listen
+        return Address(self.settings.listen.host, self._port.getHost().port)
+
+    @property
+    def listening(self) -> bool:
+        """Whether we accept links."""
+        return self._port is not None
+
+    def addAddress(self, address: Address) -> None:
+        """Dial an address now, and keep a link to it; one that is kept already is left alone."""
+        if address not in self._clients:
+            self._clients[address] = client = PeerClientFactory(self, address)
+            client.start()
+
+    def addresses(self) -> list[AddressStatus]:
+        """What every address that we dial is doing."""
+        return [client.status() for client in self._clients.values()]
+
+    def _nodeJoined(self, nodeID: str) -> None:
+        for client in self._clients.values():
+            if client.nodeID == nodeID:
+                client.nodeJoined()
+
+    def _nodeLeft(self, nodeID: str) -> None:
+        for client in self._clients.values():
+            if client.nodeID == nodeID:
+                client.nodeLeft()
+
+    def _abortIdle(self) -> None:
+        now = self.clock.seconds()
+        for session in list(self._opened):
+            session.abortIfIdle(now)
+
+    # What a session needs, and tells.
+
+    def nextSeq(self) -> int:
+        """Give the seq of the next frame; see L{ILinks.nextSeq}."""
+        self._lastSeq = self._lastSeq + 1 if self._lastSeq < _LAST_SEQ else _FIRST_SEQ
+        return self._lastSeq
+
+    def judge(self, identity: Identity) -> None:
+        """Let a peer in, or not; see L{ILinks.judge}."""
+        if identity.nodeID == self._identity.nodeID:
+            raise SelfConnection("the peer is this node itself")
+        self.access.judge(identity.nodeID)
+
+    def connected(self, session: ISession) -> None:
+        """TCP stands."""
+        self._connections.add(session)
+
+    def opened(self, session: ISession) -> None:
+        """The peer is let in."""
+        self._opened.add(session)
+        self.sessionOpened.fire(session)
+
+    def proven(self, session: ISession) -> None:
+        """The link stands."""
+        identity = session.identity
+        self._log.info(
+            "link {direction} {address} stands: node {abridged} ({identity.name} of "
+            "{identity.agency})",
+            direction="to" if session.outbound else "from",
+            address=session.address,
+            abridged=abridged(session.nodeID),
+            identity=identity,
+        )
+        self.registry.add(session)
+        if session.outbound:
+            session.factory.linkProven(session)
+
+    def closed(self, session: ISession) -> None:
+        """The link has ended."""
+        self._connections.discard(session)
+        self._opened.discard(session)
+        self._logClosed(session)
+        if session.proven:
+            self.registry.remove(session)
+        self.sessionClosed.fire(session)
+        if session.outbound:
+            session.factory.linkClosed(session)
+        self._checkEmptied()
+
+    def _logClosed(self, session: ISession) -> None:
+        if session.proven:
+            self._log.info(
+                "link {direction} {address} (node {abridged}) ended: {words}",
+                direction="to" if session.outbound else "from",
+                address=session.address,
+                abridged=abridged(session.nodeID),
+                words=closeWords(session),
+            )
+        elif not session.outbound and session.closeReason is not CloseReason.OURSELVES:
+            self._log.warn(
+                "refused {address}: {words}", address=session.address, words=closeWords(session)
+            )
+
+    def unclaimed(self, session: ISession, protocolID: int) -> None:
+        """A request that nobody here takes is counted and dropped, as FISCO BCOS nodes do."""
+        self.unclaimedCount += 1
+        self._log.debug(
+            "no handler for protocolID {protocolID} from node {abridged}",
+            protocolID=protocolID,
+            abridged=abridged(session.nodeID),
+        )
+
+    def unmatched(self, session: ISession, seq: int) -> None:
+        """A response that nobody waits for (any more) is counted and dropped."""
+        self.unmatchedCount += 1
+        self._log.debug(
+            "nobody waits for the response with seq {seq} from node {abridged}",
+            seq=seq,
+            abridged=abridged(session.nodeID),
+        )
+
+    def flushSoon(self, session: ISession) -> None:
+        """One flush a turn for all sessions."""
+        self._toFlush.append(session)
+        if self._flushCall is None:
+            self._flushCall = self.clock.callLater(0, self._flushTurn)
+
+    def flush(self) -> None:
+        """Send what is queued in all sessions that asked for it."""
+        if self._toFlush:
+            sessions, self._toFlush = self._toFlush, []
+            for session in sessions:
+                session.flush()
+
+    def _flushTurn(self) -> None:
+        self._flushCall = None
+        self.flush()
+
+    def writeToAll(self, frame: bytes) -> None:
+        """Queue an encoded frame on every link that is open, proven or not."""
+        for session in self._opened:
+            session.write(frame)

@@ -1,0 +1,1 @@
+"""What speaks through the service: topics, node status, and modules that applications add."""

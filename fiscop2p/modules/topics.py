@@ -1,0 +1,317 @@
+"""
+Topics: who follows what, and AMOP messages to followers.
+
+FISCO BCOS 2.x: topics are made known by status sync (module 2); messages are AMOP frames (module
+1), so SDKs behind FISCO BCOS nodes can read them, and we theirs.
+"""
+
+from __future__ import annotations
+
+from binascii import hexlify
+from collections.abc import Callable
+from itertools import count
+from os import urandom
+from random import shuffle
+from typing import Final
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..answers import callHandler
+from ..errors import EncodingError, MalformedMessage, NoFollower, TopicRequestFailed
+from ..identity import abridged
+from ..interfaces import Handler, ILinks, ISession, Message, Outcome
+from ..registry import PeerRegistry
+from ..sync import SeqSync
+from ..wire.amop import (
+    MULTICAST,
+    MULTICAST_REQUEST,
+    NO_SUBSCRIBER,
+    NODE_UNREACHABLE,
+    REQUEST,
+    RESPONSE,
+    SUCCESS,
+    UNICAST,
+    ChannelMessage,
+    decodeTopicBody,
+    encodeTopicBody,
+)
+from ..wire.dialect import AMOP, TOPIC
+from ..wire.frames import encodeMessage
+from ..wire.syncing import decodeTopics, encodeTopics, topicBytes
+
+MAX_TOPICS: Final = 100_000
+"""Topics that one peer may follow."""
+
+NEED_VERIFY: Final = "#!$TopicNeedVerify_"
+"""Prefix of private topics: nothing is sent to a follower that has not been verified."""
+
+
+class Topics:
+    """
+    What we follow, and the messages to those who follow.
+    """
+
+    _log = Logger()
+
+    def __init__(self, nodeID: str, links: ILinks, registry: PeerRegistry) -> None:
+        """
+        @param nodeID: our own.
+        """
+        self._nodeID = nodeID
+        self._links = links
+        self._registry = registry
+        self._subscribers: dict[str, list[Handler]] = {}
+        self._prefix = hexlify(urandom(8))
+        self._counter = count()
+        self.sync = SeqSync("topic", TOPIC, links, self._learnt, announceUnset=True)
+        links.receivers[AMOP] = self._received
+
+    # Following.
+
+    @property
+    def own(self) -> frozenset[str]:
+        """The topics that we follow."""
+        return frozenset(self._subscribers)
+
+    def subscribe(self, topic: str, handler: Handler) -> None:
+        """
+        Follow a topic.
+
+        @raise EncodingError: it is empty, longer than 254 bytes, or holds a TAB.
+        """
+        if not topicBytes(topic):
+            raise EncodingError("a topic must not be empty")
+        followed = topic in self._subscribers
+        self._subscribers.setdefault(topic, []).append(handler)
+        if not followed:
+            self.sync.change(encodeTopics(self._subscribers))
+
+    def unsubscribe(self, topic: str, handler: Handler) -> None:
+        """
+        Undo L{subscribe}.
+
+        @raise ValueError: the handler does not follow the topic.
+        """
+        subscribers = self._subscribers.get(topic, [])
+        if handler not in subscribers:
+            raise ValueError(f"{handler!r} does not follow topic {topic!r}")
+        subscribers.remove(handler)
+        if not subscribers:
+            del self._subscribers[topic]
+            self.sync.change(encodeTopics(self._subscribers))
+
+    def _learnt(self, session: ISession, state: bytes | None) -> None:
+        topics = decodeTopics(state)
+        if len(topics) > MAX_TOPICS:
+            raise MalformedMessage(f"it follows {len(topics)} topics; {MAX_TOPICS} are the most")
+        self._registry.setTopics(
+            session, [topic for topic in topics if not topic.startswith(NEED_VERIFY)]
+        )
+
+    # Sending.
+
+    def multicast(self, topic: str, payload: bytes) -> int:
+        """
+        Send to all followers, ourselves included; nobody confirms.
+
+        @return: to how many nodes.
+        @raise EncodingError: the topic does not fit the wire.
+        """
+        body = encodeTopicBody(topic, payload)
+        sessions = self._registry.sessionsFollowing(topic)
+        if sessions:
+            message = self.channelMessage(MULTICAST_REQUEST, body)
+            settings, seq = self._links.settings, self._links.nextSeq()
+            frame = encodeMessage(
+                settings.dialect, AMOP, MULTICAST, seq, message, settings.compress
+            )
+            for session in sessions:
+                session.write(frame)
+        if topic not in self._subscribers:
+            return len(sessions)
+        self._links.clock.callLater(
+            0, self._deliverToAll, Message(self._nodeID, payload, AMOP, MULTICAST, topic)
+        )
+        return len(sessions) + 1
+
+    def request(self, topic: str, payload: bytes, timeout: float) -> Deferred[bytes]:
+        """
+        Ask one follower at random, the next one when it fails; ourselves included if we follow.
+
+        @param timeout: seconds that each follower has.
+        @return: fires with the answer, or fails with L{NoFollower} or L{TopicRequestFailed}; may be
+            cancelled.
+        @raise EncodingError: the topic does not fit the wire.
+        """
+        body = encodeTopicBody(topic, payload)
+        followers: list[ISession | None] = [*self._registry.sessionsFollowing(topic)]
+        if topic in self._subscribers:
+            followers.append(None)
+        shuffle(followers)
+        message = Message(self._nodeID, payload, AMOP, UNICAST, topic)
+        request = _TopicRequest(self, message, body, followers, timeout)
+        request.askNext()
+        return request.done
+
+    def channelMessage(self, kind: int, body: bytes) -> bytes:
+        """Make a channel frame with a seq that no other has."""
+        seq = b"%s%016x" % (self._prefix, next(self._counter))
+        return ChannelMessage(kind, seq, SUCCESS, body).encode()
+
+    # Receiving.
+
+    def _received(self, session: ISession, packetType: int, seq: int, payload: bytes) -> None:
+        try:
+            channel = ChannelMessage.decode(payload)
+            topic, content = decodeTopicBody(channel.data)
+        except MalformedMessage as error:
+            self._log.warn(
+                "ignored a message of node {abridged}: {error}",
+                abridged=abridged(session.nodeID),
+                error=error,
+            )
+            return
+        message = Message(session.nodeID, content, AMOP, packetType, topic)
+        if channel.type == MULTICAST_REQUEST:
+            self._deliverToAll(message)
+        elif channel.type == REQUEST:
+            self._answer(session, seq, channel, message)
+        else:
+            self._log.debug("ignored an AMOP message of type {type}", type=channel.type)
+
+    def _deliverToAll(self, message: Message) -> None:
+        for handler in list(self._subscribers.get(message.topic, ())):
+            callHandler(handler, message, lambda _: None, self._logFailure)
+
+    def _answer(
+        self, session: ISession, seq: int, channel: ChannelMessage, message: Message
+    ) -> None:
+        def answered(answer: bytes) -> None:
+            respond(SUCCESS, encodeTopicBody(message.topic, answer))
+
+        def unanswered() -> None:
+            respond(NO_SUBSCRIBER, channel.data)
+
+        def respond(result: int, data: bytes) -> None:
+            answer = ChannelMessage(RESPONSE, channel.seq, result, data).encode()
+            session.respond(AMOP, UNICAST, seq, answer)
+
+        self.askSubscribers(message, answered, unanswered)
+
+    def askSubscribers(
+        self,
+        message: Message,
+        answered: Callable[[bytes], object],
+        unanswered: Callable[[], object],
+    ) -> None:
+        """Ask one of our own subscribers at random, the next one when it fails."""
+        subscribers = list(self._subscribers.get(message.topic, ()))
+        shuffle(subscribers)
+
+        def askNext() -> None:
+            if subscribers:
+                callHandler(subscribers.pop(), message, answered, failed)
+            else:
+                unanswered()
+
+        def failed(failure: Failure) -> None:
+            self._logFailure(failure)
+            askNext()
+
+        askNext()
+
+    def _logFailure(self, failure: Failure) -> None:
+        self._log.failure("a subscriber failed", failure)
+
+
+class _TopicRequest:
+    """One request to the followers of a topic, from one to the next."""
+
+    def __init__(
+        self,
+        topics: Topics,
+        message: Message,
+        body: bytes,
+        followers: list[ISession | None],
+        timeout: float,
+    ) -> None:
+        """
+        @param followers: in the order to be asked; L{None} stands for ourselves.
+        """
+        self.done: Deferred[bytes] = Deferred(self._cancelled)
+        self._topics = topics
+        self._message = message
+        self._request = topics.channelMessage(REQUEST, body)
+        self._followers = followers
+        self._timeout = timeout
+        self._asked: tuple[ISession, int] | None = None
+        self._failures: list[str] = []
+        self._code = NODE_UNREACHABLE
+
+    def askNext(self) -> None:
+        """Ask the next follower, or fail if there is none left."""
+        self._asked = None
+        if not self._followers:
+            self._giveUp()
+            return
+        session = self._followers.pop()
+        if session is None:
+            self._topics.askSubscribers(self._message, self._succeeded, self._noSubscriber)
+        elif session.closeReason is not None:
+            self._failed(session, "it has left")
+        else:
+            self._ask(session)
+
+    def _ask(self, session: ISession) -> None:
+        def answered(outcome: Outcome) -> None:
+            if isinstance(outcome, Exception):
+                self._failed(session, str(outcome))
+                return
+            try:
+                response = ChannelMessage.decode(outcome)
+                if response.result == SUCCESS:
+                    self._succeeded(decodeTopicBody(response.data)[1])
+                    return
+            except MalformedMessage as error:
+                self._failed(session, str(error))
+                return
+            self._code = response.result
+            self._failed(session, f"it answered with code {response.result}")
+
+        seq = session.request(AMOP, UNICAST, self._request, answered, self._timeout)
+        self._asked = session, seq
+
+    def _succeeded(self, answer: bytes) -> None:
+        if not self.done.called:
+            self.done.callback(answer)
+
+    def _noSubscriber(self) -> None:
+        self._code = NO_SUBSCRIBER
+        self._failures.append("our own subscribers failed")
+        self.askNext()
+
+    def _failed(self, session: ISession, why: str) -> None:
+        self._failures.append(f"node {abridged(session.nodeID)}: {why}")
+        self.askNext()
+
+    def _giveUp(self) -> None:
+        if self.done.called:
+            return
+        topic = self._message.topic
+        if not self._failures:
+            self.done.errback(NoFollower(f"no connected node follows topic {topic!r}"))
+            return
+        self.done.errback(
+            TopicRequestFailed(
+                f"no follower of topic {topic!r} answered ({'; '.join(self._failures)})",
+                self._code,
+            )
+        )
+
+    def _cancelled(self, done: Deferred[bytes]) -> None:
+        self._followers.clear()
+        if self._asked is not None:
+            session, seq = self._asked
+            session.forget(seq)

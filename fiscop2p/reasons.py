@@ -1,0 +1,31 @@
+"""Why a link ended: one name and one sentence for each way."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .interfaces import ISession
+
+
+class CloseReason(Enum):
+    """What ended a link; the value says it to people."""
+
+    STOPPED = "this node stops"
+    PEER_CLOSED = "the peer closed it"
+    LOST = "the connection was lost"
+    HANDSHAKE_FAILED = "the TLS handshake failed"
+    HANDSHAKE_TIMEOUT = "the TLS handshake took too long"
+    REFUSED = "the peer is not let in"
+    OURSELVES = "it leads to this node itself"
+    DUPLICATE = "another link to the same node is kept"
+    BAD_FRAME = "the peer sent what is not a frame"
+    IDLE = "nothing went over it for too long"
+    SILENT = "the peer did not answer on it"
+
+
+def closeWords(session: ISession) -> str:
+    """Say why a session ended."""
+    reason: CloseReason = session.closeReason
+    return f"{reason.value}: {session.closeDetail}" if session.closeDetail else reason.value

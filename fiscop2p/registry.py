@@ -1,0 +1,214 @@
+"""Who is connected, and who follows what."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from .errors import PeerAbsent
+from .events import Event
+from .identity import abridged
+from .interfaces import ISession, Outcome
+from .reasons import CloseReason
+
+_MOST_SPARES = 2
+
+
+class PeerRegistry:
+    """
+    Node IDs and topics to sessions.
+
+    Every node has one active session.  A further link to a node that has one is a spare until it is
+    settled which of the two stays; see L{add}.
+
+    @ivar joined: L{Event} of a node ID: the node is connected.
+    @ivar left: L{Event} of a node ID: it is not any more.
+    @ivar topicsChanged: L{Event} of a node ID: it follows other topics than before.
+    """
+
+    _log = Logger()
+
+    def __init__(self, ownID: str) -> None:
+        """
+        @param ownID: our own node ID.
+        """
+        self.joined: Event[str] = Event()
+        self.left: Event[str] = Event()
+        self.topicsChanged: Event[str] = Event()
+        self._ownID = ownID
+        self._active: dict[str, ISession] = {}
+        self._spares: dict[str, list[ISession]] = {}
+        self._topics: dict[ISession, frozenset[str]] = {}
+        self._followers: dict[str, dict[str, ISession]] = {}
+        self._waiting: dict[str, list[Deferred[str]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._active)
+
+    def __contains__(self, nodeID: str) -> bool:
+        return nodeID in self._active
+
+    def __iter__(self) -> Iterator[str]:
+        """The node IDs of all connected nodes."""
+        return iter(self._active)
+
+    @property
+    def sessions(self) -> Collection[ISession]:
+        """The session of every connected node."""
+        return self._active.values()
+
+    def session(self, nodeID: str) -> ISession:
+        """
+        The session of a node.
+
+        @raise PeerAbsent: it is not connected.
+        """
+        try:
+            return self._active[nodeID]
+        except KeyError:
+            raise self._absent(nodeID) from None
+
+    def _absent(self, nodeID: str) -> PeerAbsent:
+        if nodeID == self._ownID:
+            return PeerAbsent(f"node {abridged(nodeID)} is this node itself")
+        return PeerAbsent(f"node {abridged(nodeID)} is not connected")
+
+    def whenConnected(self, nodeID: str) -> Deferred[str]:
+        """
+        Wait for a node.
+
+        @return: fires with the node ID once it is connected, at once if it is; may be cancelled.
+        """
+
+        def forget(deferred: Deferred[str]) -> None:
+            waiting = self._waiting[nodeID]
+            waiting.remove(deferred)
+            if not waiting:
+                del self._waiting[nodeID]
+
+        done: Deferred[str] = Deferred(forget)
+        if nodeID in self._active:
+            done.callback(nodeID)
+        else:
+            self._waiting.setdefault(nodeID, []).append(done)
+        return done
+
+    # Topics.
+
+    def topicsOf(self, nodeID: str) -> frozenset[str]:
+        """The topics that a node follows; none if it is not connected."""
+        session = self._active.get(nodeID)
+        return frozenset() if session is None else self._topics.get(session, frozenset())
+
+    def sessionsFollowing(self, topic: str) -> list[ISession]:
+        """The sessions of all connected nodes that follow a topic."""
+        return list(self._followers.get(topic, {}).values())
+
+    def setTopics(self, session: ISession, topics: Iterable[str]) -> None:
+        """The node at the other end of a session follows these topics, and no others."""
+        before, after = self._topics.get(session, frozenset()), frozenset(topics)
+        self._topics[session] = after
+        if self._active.get(session.nodeID) is session:
+            self._unindex(session.nodeID, before - after)
+            self._index(session, after - before)
+            if before != after:
+                self.topicsChanged.fire(session.nodeID)
+
+    def _index(self, session: ISession, topics: Iterable[str]) -> None:
+        for topic in topics:
+            self._followers.setdefault(topic, {})[session.nodeID] = session
+
+    def _unindex(self, nodeID: str, topics: Iterable[str]) -> None:
+        for topic in topics:
+            followers = self._followers[topic]
+            del followers[nodeID]
+            if not followers:
+                del self._followers[topic]
+
+    # Coming and going.
+
+    def add(self, session: ISession) -> None:
+        """
+        A link has proved itself.
+
+        If its node has a session already, one of the two links is left within a round trip, and
+        never none.  Both ends prefer the same one: where each end dialled one, the one that the
+        greater node ID dialled; otherwise the older.  Both ask over it for a sign of life.  If none
+        comes, whoever asked closes it, and the other link takes its place.  If it comes, the node
+        with the greater ID, it alone, closes the other link.
+
+        FISCO BCOS nodes never let a second link prove itself: they close it after the handshake.
+        If one of theirs is proven, they have given up the first, which then gives no sign of life.
+        """
+        nodeID = session.nodeID
+        active = self._active.get(nodeID)
+        if active is None:
+            self._active[nodeID] = session
+            self.joined.fire(nodeID)
+            for waiting in self._waiting.pop(nodeID, []):
+                waiting.callback(nodeID)
+            return
+        spares = self._spares.setdefault(nodeID, [])
+        if len(spares) == _MOST_SPARES:
+            session.close(CloseReason.DUPLICATE, "there are too many links to its node")
+            return
+        spares.append(session)
+        preferred = self._preferred(active, session)
+        if preferred is not active:
+            self._activate(preferred)
+        self._settle(preferred, active if preferred is session else session)
+
+    def remove(self, session: ISession) -> None:
+        """A link has ended; a spare one takes its place."""
+        nodeID = session.nodeID
+        spares = self._spares.get(nodeID, [])
+        if session in spares:
+            self._dropSpare(session)
+        elif self._active.get(nodeID) is session:
+            if spares:
+                self._activate(spares[-1])
+                self._dropSpare(session)
+            else:
+                self._unindex(nodeID, self.topicsOf(nodeID))
+                del self._active[nodeID]
+                self.left.fire(nodeID)
+        self._topics.pop(session, None)
+
+    def _preferred(self, active: ISession, newcomer: ISession) -> ISession:
+        if active.outbound == newcomer.outbound:
+            return active
+        dialledByUs = self._ownID > active.nodeID
+        return active if active.outbound == dialledByUs else newcomer
+
+    def _activate(self, spare: ISession) -> None:
+        """A spare becomes the session of its node; the session becomes a spare."""
+        nodeID = spare.nodeID
+        spare.keep()
+        before = self._active[nodeID]
+        self._spares[nodeID].append(before)
+        self._spares[nodeID].remove(spare)
+        topicsBefore, topicsAfter = self.topicsOf(nodeID), self._topics.get(spare, frozenset())
+        self._unindex(nodeID, topicsBefore)
+        self._active[nodeID] = spare
+        self._index(spare, topicsAfter)
+        if topicsBefore != topicsAfter:
+            self.topicsChanged.fire(nodeID)
+
+    def _dropSpare(self, session: ISession) -> None:
+        spares = self._spares[session.nodeID]
+        spares.remove(session)
+        if not spares:
+            del self._spares[session.nodeID]
+
+    def _settle(self, kept: ISession, other: ISession) -> None:
+        """Make sure that the link we keep lives, and only then close the other."""
+
+        def settled(outcome: Outcome) -> None:
+            if isinstance(outcome, Exception):
+                kept.abort(CloseReason.SILENT, str(outcome))
+            elif self._ownID > other.nodeID:
+                other.retire(CloseReason.DUPLICATE)
+
+        kept.ping(settled)

@@ -1,0 +1,339 @@
+"""The one object that an application holds."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from .access import AccessLists
+from .answers import whenAnswered
+from .errors import EncodingError, HandlerTaken, PeerAbsent
+from .events import Event
+from .factories import AddressStatus
+from .identity import Credentials, Identity
+from .interfaces import Handler, INode, IPeerTLS, ISession, Message, Outcome
+from .links import Links
+from .modules.status import NodeStatus
+from .modules.topics import Topics
+from .registry import PeerRegistry
+from .settings import Address, Settings
+from .tls import chooseTLS
+from .wire.frames import encodeMessage
+
+
+@implementer(INode)
+class P2PService(MultiService):
+    """
+    A node of a FISCO BCOS P2P network.
+
+    Start it like every Twisted service: give it an application as parent, or call C{startService}
+    and C{stopService}.
+
+    @ivar identity: our own node ID, agency and name.
+    @ivar registry: L{PeerRegistry}: who is connected and who follows what; its events C{joined},
+        C{left} and C{topicsChanged}.
+    @ivar statusChanged: L{Event} of a node ID and a dict: a peer's status is another than before.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        identity: Identity,
+        tls: IPeerTLS,
+        settings: Settings,
+        access: AccessLists = AccessLists(),  # noqa: B008 (immutable)
+        reactor: Any = None,
+    ) -> None:
+        """
+        @param identity: our own.
+        @param tls: how links are secured; L{makeNode} chooses it.
+        @param settings: addresses, limits and times.
+        @param access: the black list and the white list.
+        @param reactor: what dials, listens and keeps time, if not Twisted's global one.
+        """
+        super().__init__()
+        if reactor is None:
+            from twisted.internet import reactor
+        self.identity = identity
+        self.nodeID = identity.nodeID
+        self.settings = settings
+        self.clock: IReactorTime = reactor
+        self.registry = PeerRegistry(identity.nodeID)
+        self._links = Links(settings, identity, access, tls, self.registry, reactor)
+        self._topics = Topics(identity.nodeID, self._links, self.registry)
+        self._status = NodeStatus(self._links, self.registry)
+        self.statusChanged: Event[str, dict[str, Any]] = self._status.changed
+        self._tls = tls
+        self._handled: set[int] = set()
+
+    # Starting and stopping.
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen, while the process may still take any port.
+
+        @raise CannotListenError: the port is taken, or not ours to take.
+        """
+        super().privilegedStartService()
+        self._links.listen()
+
+    def startService(self) -> None:
+        """Dial the configured addresses, and keep links and status in sync."""
+        if not self._links.listening:
+            self._links.listen()
+        super().startService()
+        self._links.start()
+        self._topics.sync.start()
+        self._status.sync.start()
+        self._log.info(
+            "fiscop2p node {identity.name} of {identity.agency} is running: node ID "
+            "{identity.nodeID}, listening on {address}, {dialect} frames, TLS by {tls}",
+            identity=self.identity,
+            address=self.listenAddress,
+            dialect=self.settings.dialect.name,
+            tls=self._tls.name,
+        )
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Close everything.
+
+        @return: fires when all links are closed.
+        """
+        self._topics.sync.stop()
+        self._status.sync.stop()
+        children = super().stopService()
+        return self._links.stop().addCallback(lambda _: children)
+
+    # Where.
+
+    @property
+    def listenAddress(self) -> Address:
+        """Where we listen, with the port that was taken."""
+        return self._links.listenAddress
+
+    def addresses(self) -> list[AddressStatus]:
+        """What every address that we dial is doing: state, last error, next attempt."""
+        return self._links.addresses()
+
+    # Unicast and broadcast.
+
+    def protocolID(self, group: int, module: int) -> int:
+        """
+        Join group and module as the network's dialect does.
+
+        @raise EncodingError: either is out of range.
+        """
+        return self.settings.dialect.protocolID(group, module)
+
+    def send(self, nodeID: str, payload: bytes, *, protocolID: int, packetType: int = 0) -> None:
+        """
+        Send one way; the frame leaves at the end of the reactor's turn.
+
+        @raise PeerAbsent: the node is not connected; nothing is sent.
+        @raise EncodingError: a number does not fit its field.
+        """
+        session = self.registry.session(nodeID)
+        session.write(self._encode(protocolID, packetType, payload))
+
+    def request(
+        self,
+        nodeID: str,
+        payload: bytes,
+        *,
+        protocolID: int,
+        packetType: int = 0,
+        timeout: float | None = None,
+    ) -> Deferred[bytes]:
+        """
+        Send, and wait for the answer.
+
+        @param timeout: in seconds; L{Settings.requestTimeout} if not given.
+        @return: fires with the payload of the response; fails with L{PeerAbsent} at once, with
+            L{PeerLeft} when the link ends, or with L{RequestTimeout}; may be cancelled.
+        """
+        if protocolID <= 0:
+            raise _notARequest(protocolID)
+        try:
+            session = self.registry.session(nodeID)
+        except PeerAbsent as error:
+            return fail(error)
+        done: Deferred[bytes] = Deferred(lambda _: session.forget(seq))
+
+        def settled(outcome: Outcome) -> None:
+            if isinstance(outcome, bytes):
+                done.callback(outcome)
+            else:
+                done.errback(outcome)
+
+        wait = self.settings.requestTimeout if timeout is None else timeout
+        seq = session.request(protocolID, packetType, payload, settled, wait)
+        return done
+
+    def broadcast(self, payload: bytes, *, protocolID: int, packetType: int = 0) -> int:
+        """
+        Send one way to every connected peer; encoded once.
+
+        @return: to how many.
+        @raise EncodingError: a number does not fit its field.
+        """
+        frame = self._encode(protocolID, packetType, payload)
+        sessions = self.registry.sessions
+        for session in sessions:
+            session.write(frame)
+        return len(sessions)
+
+    def _encode(self, protocolID: int, packetType: int, payload: bytes) -> bytes:
+        if protocolID <= 0:
+            raise _notARequest(protocolID)
+        settings = self.settings
+        return encodeMessage(
+            settings.dialect,
+            protocolID,
+            packetType,
+            self._links.nextSeq(),
+            payload,
+            settings.compress,
+        )
+
+    # Topics.
+
+    def subscribe(self, topic: str, handler: Handler) -> None:
+        """
+        Follow a topic; several handlers may follow the same.
+
+        @param handler: takes each message.  Its answer (bytes, or a Deferred or coroutine of them)
+            goes back to those who asked by L{requestTopic}.
+        @raise EncodingError: the topic is empty, longer than 254 bytes, or holds a TAB.
+        """
+        self._topics.subscribe(topic, handler)
+
+    def unsubscribe(self, topic: str, handler: Handler) -> None:
+        """
+        Undo L{subscribe}.
+
+        @raise ValueError: the handler does not follow the topic.
+        """
+        self._topics.unsubscribe(topic, handler)
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """The topics that we follow."""
+        return self._topics.own
+
+    def multicast(self, topic: str, payload: bytes) -> int:
+        """
+        Send to all followers of a topic, ourselves included; nobody confirms.
+
+        @return: to how many nodes.
+        @raise EncodingError: the topic does not fit the wire.
+        """
+        return self._topics.multicast(topic, payload)
+
+    def requestTopic(
+        self, topic: str, payload: bytes, *, timeout: float | None = None
+    ) -> Deferred[bytes]:
+        """
+        Ask one follower of a topic at random, the next one when it fails; ourselves included.
+
+        @param timeout: seconds that each follower has; L{Settings.topicTimeout} if not given.
+        @return: fires with the answer; fails with L{NoFollower} or L{TopicRequestFailed}; may be
+            cancelled.
+        """
+        wait = self.settings.topicTimeout if timeout is None else timeout
+        return self._topics.request(topic, payload, wait)
+
+    # Status.
+
+    def setStatus(self, **fields: Any) -> None:
+        """
+        Change fields of our status, which every other fiscop2p node comes to hold.
+
+        @param fields: anything that JSON can say; L{None} takes a field away.
+        @raise EncodingError: it is not JSON, or more than 64 KiB of it; nothing changes.
+        """
+        self._status.set(fields)
+
+    def statusOf(self, nodeID: str) -> dict[str, Any]:
+        """
+        The status of a node: our own, or what a peer last told, empty if it told none.
+
+        @raise PeerAbsent: it is not connected.
+        """
+        return self._status.own if nodeID == self.nodeID else self._status.of(nodeID)
+
+    # Handlers.
+
+    def handle(self, protocolID: int, handler: Handler) -> None:
+        """
+        Give the messages of a protocolID to a handler.
+
+        @param handler: takes each message; bytes that it returns, now or by a Deferred or
+            coroutine, are sent back as the response.  If it fails, that is logged and no response
+            is sent.
+        @raise HandlerTaken: the protocolID has a handler, or is the network's own.
+        @raise EncodingError: it is not a protocolID of a request in this dialect.
+        """
+        self._encode(protocolID, 0, b"")
+        if protocolID in self._links.receivers:
+            raise HandlerTaken(f"protocolID {protocolID} has a handler already")
+
+        def receive(session: ISession, packetType: int, seq: int, payload: bytes) -> None:
+            try:
+                answer = handler(Message(session.nodeID, payload, protocolID, packetType))
+            except Exception:
+                failed(Failure())
+                return
+            if answer is not None:
+                respond = partial(session.respond, protocolID, packetType, seq)
+                whenAnswered(answer, respond, failed)
+
+        def failed(failure: Failure) -> None:
+            self._log.failure(
+                "the handler of protocolID {protocolID} failed", failure, protocolID=protocolID
+            )
+
+        self._links.receivers[protocolID] = receive
+        self._handled.add(protocolID)
+
+    def unhandle(self, protocolID: int) -> None:
+        """
+        Undo L{handle}; its messages are counted and dropped from now on.
+
+        @raise KeyError: the protocolID has no handler.
+        """
+        self._handled.remove(protocolID)
+        del self._links.receivers[protocolID]
+
+
+def _notARequest(protocolID: int) -> EncodingError:
+    return EncodingError(
+        f"protocolID {protocolID} cannot be sent: a request's is above 0; join group and module "
+        "with protocolID(group, module)"
+    )
+
+
+def makeNode(
+    credentials: Credentials,
+    settings: Settings,
+    access: AccessLists = AccessLists(),  # noqa: B008 (immutable)
+    reactor: Any = None,
+) -> P2PService:
+    """
+    Make a node from its credentials, with a TLS that can do its network's curve.
+
+    @param reactor: what dials, listens and keeps time, if not Twisted's global one.
+    @raise TLSUnavailable: no TLS here can.
+    """
+    if reactor is None:
+        from twisted.internet import reactor
+    tls = chooseTLS(credentials, reactor, settings.tls)
+    return P2PService(credentials.identity, tls, settings, access, reactor)

@@ -1,0 +1,278 @@
+"""One link to a peer: frames in and out, pending requests, idleness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IDelayedCall, IPushProducer
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from .errors import PeerLeft, PeerRefused, SelfConnection, WireError
+from .identity import Identity, abridged
+from .interfaces import ILinkProtocol, ILinks, ISession, Outcome
+from .pending import PendingRequests
+from .reasons import CloseReason
+from .settings import Address
+from .wire.dialect import TOPIC
+from .wire.frames import FrameParser, encodeMessage
+from .wire.syncing import REQUEST_STATE
+
+CLOSE_GRACE: Final = 5.0
+"""Seconds that the peer has to take what is queued when we close a link."""
+
+RETIRE_DELAY: Final = 1.0
+"""Seconds that a link is kept after another has taken its place."""
+
+PROBE_TIMEOUT: Final = 5.0
+"""Seconds in which a link that lives answers L{PeerProtocol.ping}."""
+
+
+@implementer(ILinkProtocol, IPushProducer, ISession)
+class PeerProtocol(Protocol):
+    """
+    One authenticated link.
+
+    It goes through three stages: connected (TCP alone), opened (the peer is verified and let in; we
+    send), proven (the peer's first valid frame has come; it is one of the registry's).
+
+    @ivar identity: the peer's, from its certificate; L{None} before the handshake.
+    @ivar proven: whether the peer has sent a valid frame.
+    @ivar closeReason: why the link ends or has ended.
+    @ivar closeDetail: the same in a sentence.
+    @ivar lastReceived: the clock's time when bytes last came.
+    """
+
+    _log = Logger()
+
+    identity: Identity | None = None
+    nodeID = ""
+    address = Address("", 0)
+    proven = False
+    closeReason: CloseReason | None = None
+    closeDetail = ""
+    lastReceived = 0.0
+
+    _timer: IDelayedCall | None = None
+    _blockedSince: float | None = None
+
+    def __init__(self, links: ILinks, outbound: bool) -> None:
+        """
+        @param links: who judges peers, and is told what becomes of this link.
+        @param outbound: whether we dialled.
+        """
+        self.outbound = outbound
+        self._links = links
+        self._clock = links.clock
+        self._settings = links.settings
+        self._parser = FrameParser(links.settings.dialect, links.settings.maxFrameLength)
+        self._receivers = links.receivers
+        self._pending = PendingRequests(links.clock)
+        self._outgoing: list[bytes] = []
+
+    # The way in.
+
+    def connectionMade(self) -> None:
+        """TCP stands; the handshake has a time to come to an end."""
+        transport: Any = self.transport
+        peer = transport.getPeer()
+        self.address = Address(peer.host, peer.port)
+        self._links.connected(self)
+        timeout = self._settings.handshakeTimeout
+        self._timer = self._clock.callLater(
+            timeout, self.abort, CloseReason.HANDSHAKE_TIMEOUT, f"not done after {timeout:g} s"
+        )
+
+    def handshakeCompleted(self) -> None:
+        """The CA vouches for the peer; see who it is, and whether it is let in."""
+        transport: Any = self.transport
+        if self.closeReason is not None:
+            return
+        try:
+            self.identity = self._links.tls.peerIdentity(transport)
+            self.nodeID = self.identity.nodeID
+            self._links.judge(self.identity)
+        except SelfConnection as error:
+            self.abort(CloseReason.OURSELVES, str(error))
+        except PeerRefused as error:
+            self.abort(CloseReason.REFUSED, str(error))
+        else:
+            self._stopTimer()
+            self.lastReceived = self._clock.seconds()
+            transport.registerProducer(self, True)
+            self._links.opened(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take frames out of the stream, and each to the one it is for."""
+        self.lastReceived = self._clock.seconds()
+        receivers = self._receivers
+        try:
+            for protocolID, packetType, seq, payload in self._parser.feed(data):
+                if not self.proven:
+                    self._prove()
+                if self.closeReason is not None:
+                    return
+                receive = receivers.get(protocolID)
+                if receive is not None:
+                    receive(self, packetType, seq, payload)
+                elif protocolID <= 0:
+                    self._responseReceived(seq, payload)
+                else:
+                    self._links.unclaimed(self, protocolID)
+        except WireError as error:
+            self.abort(CloseReason.BAD_FRAME, str(error))
+        # Answers leave now, not a turn later.
+        self._links.flush()
+
+    def _prove(self) -> None:
+        self.proven = True
+        self._links.proven(self)
+
+    def _responseReceived(self, seq: int, payload: bytes) -> None:
+        if not self._pending.answer(seq, payload):
+            self._links.unmatched(self, seq)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The link has ended, whoever ended it."""
+        self._stopTimer()
+        if self.closeReason is None:
+            self.closeReason, self.closeDetail = self._whyLost(reason)
+        self._outgoing.clear()
+        self._pending.failAll(
+            PeerLeft(f"the link to node {abridged(self.nodeID)} ended: {self.closeReason.value}")
+        )
+        self._links.closed(self)
+
+    def _whyLost(self, reason: Failure) -> tuple[CloseReason, str]:
+        error = reason.value
+        words = self._links.tls.explain(self.transport, error)
+        if words is not None and not self.proven:
+            return CloseReason.HANDSHAKE_FAILED, words
+        if self.identity is None:
+            return CloseReason.HANDSHAKE_FAILED, str(error)
+        if isinstance(error, ConnectionDone):
+            return CloseReason.PEER_CLOSED, ""
+        return CloseReason.LOST, words or reason.getErrorMessage()
+
+    # The way out.
+
+    def write(self, frame: bytes) -> None:
+        """Queue an encoded frame, which leaves at the end of the reactor's turn."""
+        if self.closeReason is not None:
+            return
+        if not self._outgoing:
+            self._links.flushSoon(self)
+        self._outgoing.append(frame)
+
+    def flush(self) -> None:
+        """Send what is queued, unless the transport has enough."""
+        if self._outgoing and self._blockedSince is None:
+            data = b"".join(self._outgoing)
+            self._outgoing.clear()
+            transport: Any = self.transport
+            transport.write(data)
+
+    def request(
+        self,
+        protocolID: int,
+        packetType: int,
+        payload: bytes,
+        callback: Callable[[Outcome], None],
+        timeout: float,
+    ) -> int:
+        """Send a request; see L{ISession.request}."""
+        seq = self._links.nextSeq()
+        self.write(self._encode(protocolID, packetType, seq, payload))
+        self._pending.add(seq, callback, timeout)
+        return seq
+
+    def respond(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
+        """Answer a request of this protocolID and seq."""
+        self.write(self._encode(-protocolID, packetType, seq, payload))
+
+    def forget(self, seq: int) -> None:
+        """Drop a request; see L{ISession.forget}."""
+        self._pending.forget(seq)
+
+    def ping(self, callback: Callable[[Outcome], None]) -> None:
+        """Ask for the peer's topics: the one request that every FISCO BCOS node answers."""
+        self.request(TOPIC, REQUEST_STATE, b"", callback, PROBE_TIMEOUT)
+
+    def _encode(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> bytes:
+        settings = self._settings
+        return encodeMessage(
+            settings.dialect, protocolID, packetType, seq, payload, settings.compress
+        )
+
+    # The end.
+
+    def close(self, reason: CloseReason, detail: str = "") -> None:
+        """End the link once what is queued has left, within L{CLOSE_GRACE} seconds."""
+        if self.identity is None:
+            self.abort(reason, detail)
+        if self.closeReason is not None:
+            return
+        transport: Any = self.transport
+        self._blockedSince = None
+        self.flush()
+        self.closeReason, self.closeDetail = reason, detail
+        transport.unregisterProducer()
+        self._stopTimer()
+        self._timer = self._clock.callLater(CLOSE_GRACE, transport.abortConnection)
+        transport.loseConnection()
+
+    def abort(self, reason: CloseReason, detail: str = "") -> None:
+        """End the link now."""
+        if self.closeReason is not None:
+            return
+        self.closeReason, self.closeDetail = reason, detail
+        self._outgoing.clear()
+        self._stopTimer()
+        transport: Any = self.transport
+        transport.abortConnection()
+
+    def retire(self, reason: CloseReason) -> None:
+        """End the link in L{RETIRE_DELAY} seconds, so that what is under way still arrives."""
+        if self.closeReason is None:
+            self._stopTimer()
+            self._timer = self._clock.callLater(RETIRE_DELAY, self.close, reason)
+
+    def keep(self) -> None:
+        """Undo L{retire}."""
+        if self.closeReason is None:
+            self._stopTimer()
+
+    def abortIfIdle(self, now: float) -> None:
+        """
+        End the link if it carried nothing in one direction for the idle time.
+
+        @param now: the clock's time.
+        """
+        timeout = self._settings.idleTimeout
+        if now - self.lastReceived >= timeout:
+            self.abort(CloseReason.IDLE, f"nothing came for {timeout:g} s")
+        elif self._blockedSince is not None and now - self._blockedSince >= timeout:
+            self.abort(CloseReason.IDLE, f"the peer read nothing for {timeout:g} s")
+
+    def _stopTimer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    # The transport's producer: it says when it has enough.
+
+    def pauseProducing(self) -> None:
+        """Frames wait here until the transport has room."""
+        self._blockedSince = self._clock.seconds()
+
+    def resumeProducing(self) -> None:
+        """The transport has room again."""
+        self._blockedSince = None
+        self.flush()
+
+    def stopProducing(self) -> None:
+        """The transport is gone; its connectionLost tells the rest."""

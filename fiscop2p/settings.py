@@ -1,0 +1,99 @@
+"""What a node is told about its network: addresses, limits and times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from .errors import SetupError
+from .wire.dialect import RC2, Dialect
+from .wire.frames import MAX_FRAME_LENGTH
+
+
+class Address(NamedTuple):
+    """
+    Where a node listens.
+
+    @ivar host: an IPv4 or IPv6 address, or a DNS name.
+    @ivar port: 1..65535.
+    """
+
+    host: str
+    port: int
+
+    @property
+    def isIPv4(self) -> bool:
+        """Whether the host is an IPv4 address."""
+        return _version(self.host) == 4
+
+    @property
+    def isIPv6(self) -> bool:
+        """Whether the host is an IPv6 address."""
+        return _version(self.host) == 6
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """
+        Read C{ip:port}, C{name:port} or C{[ipv6]:port}.
+
+        @raise SetupError: it is none of them.
+        """
+        host, colon, port = text.strip().rpartition(":")
+        if host.startswith("[") and host.endswith("]"):
+            host = host[1:-1]
+            if _version(host) != 6:
+                raise SetupError(f"{text!r}: {host!r} is not an IPv6 address")
+        elif ":" in host:
+            raise SetupError(f"{text!r}: write an IPv6 address as [address]:port")
+        if not colon or not host or any(c.isspace() for c in host):
+            raise SetupError(f"{text!r} is not an address: expected host:port or [ipv6]:port")
+        if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
+            raise SetupError(f"{text!r}: port {port!r} is not a number from 1 to 65535")
+        return cls(host, int(port))
+
+
+def _version(host: str) -> int | None:
+    try:
+        return ip_address(host).version
+    except ValueError:
+        return None
+
+
+_ANYWHERE = Address("0.0.0.0", 30300)  # noqa: S104 (FISCO BCOS's own default)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    How a node behaves; times are in seconds, sizes in bytes.
+
+    @ivar listen: where it listens; port 0 takes a free one.
+    @ivar peers: the addresses it keeps links to; its own may be among them.
+    @ivar dialect: the header that its network speaks.
+    @ivar compress: whether payloads of more than 1024 bytes are compressed.
+    @ivar tls: C{"auto"}, C{"ssl"} (the standard library) or C{"pyopenssl"}.
+    @ivar maxFrameLength: the longest frame it takes.
+    @ivar handshakeTimeout: how long TLS may take.
+    @ivar connectTimeout: how long TCP may take.
+    @ivar heartbeat: how often every peer is told our seqs.
+    @ivar idleTimeout: how long a link may carry nothing in one direction.
+    @ivar requestTimeout: how long an answer may take where the caller names no time.
+    @ivar topicTimeout: the same for one follower of a topic.
+    """
+
+    listen: Address = _ANYWHERE
+    peers: tuple[Address, ...] = ()
+    dialect: Dialect = RC2
+    compress: bool = True
+    tls: str = "auto"
+    maxFrameLength: int = MAX_FRAME_LENGTH
+    handshakeTimeout: float = 10.0
+    connectTimeout: float = 10.0
+    heartbeat: float = 5.0
+    idleTimeout: float = 60.0
+    requestTimeout: float = 10.0
+    topicTimeout: float = 30.0

@@ -1,0 +1,181 @@
+"""
+Status sync: tell everybody a seq, and learn what stands behind theirs.
+
+FISCO BCOS 2.x: every node regularly broadcasts its seq; whoever sees a seq that differs from the
+one it knows asks for what it stands for, gets it, and takes it over.  Topics are its first use,
+node status its second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from .errors import MalformedMessage
+from .identity import abridged
+from .interfaces import ILinks, ISession, Outcome
+from .wire.frames import encodeMessage
+from .wire.syncing import (
+    REQUEST_STATE,
+    SEND_SEQ,
+    SEND_STATE,
+    decodeSeq,
+    decodeState,
+    encodeSeq,
+    encodeState,
+)
+
+ANSWER_TIMEOUT: Final = 5.0
+"""Seconds that a peer has to tell what its seq stands for."""
+
+SETTLE_TIME: Final = 0.1
+"""Seconds that a change waits for others, so that they are announced together."""
+
+_SEQ_LIMIT: Final = 1 << 32
+
+
+class SeqSync:
+    """
+    One kind of state, kept in sync with all peers.
+
+    @ivar seq: ours; it changes whenever our state does.
+    @ivar state: what it stands for, or L{None} for nothing.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        name: str,
+        protocolID: int,
+        links: ILinks,
+        learnt: Callable[[ISession, bytes | None], None],
+        announceUnset: bool,
+    ) -> None:
+        """
+        @param name: what the state is called in the log.
+        @param learnt: told what a peer's state is, whenever it has changed; raises
+            L{MalformedMessage} if it cannot be that.
+        @param announceUnset: whether seq 0 is announced, which stands for nothing.
+        """
+        self.seq = 0
+        self.state: bytes | None = None
+        self._name = name
+        self._protocolID = protocolID
+        self._links = links
+        self._learnt = learnt
+        self._announceUnset = announceUnset
+        self._known: dict[ISession, int] = {}
+        self._asking: set[ISession] = set()
+        self._askAgain: set[ISession] = set()
+        self._soon: IDelayedCall | None = None
+        self._loop = LoopingCall(self.announce)
+        self._loop.clock = links.clock
+        links.receivers[protocolID] = self._received
+        links.sessionOpened.subscribe(self._greet)
+        links.sessionClosed.subscribe(self._forget)
+
+    def start(self) -> None:
+        """Announce our seq regularly from now on."""
+        self._loop.start(self._links.settings.heartbeat)
+
+    def stop(self) -> None:
+        """Announce nothing any more."""
+        if self._loop.running:
+            self._loop.stop()
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
+
+    def change(self, state: bytes | None) -> None:
+        """Our state is another now; peers learn it at once, not with the next heartbeat."""
+        self.state = state
+        self.seq = (self.seq + 1) % _SEQ_LIMIT
+        if self._soon is None and self._loop.running:
+            self._soon = self._links.clock.callLater(SETTLE_TIME, self._announceSoon)
+
+    def announce(self) -> None:
+        """Tell our seq on every link."""
+        if self.seq or self._announceUnset:
+            self._links.writeToAll(self._announcement())
+
+    def _announceSoon(self) -> None:
+        self._soon = None
+        self.announce()
+
+    def _announcement(self) -> bytes:
+        dialect = self._links.settings.dialect
+        return encodeMessage(dialect, self._protocolID, SEND_SEQ, 0, encodeSeq(self.seq))
+
+    def _greet(self, session: ISession) -> None:
+        if self.seq or self._announceUnset:
+            session.write(self._announcement())
+
+    def _forget(self, session: ISession) -> None:
+        self._known.pop(session, None)
+        self._asking.discard(session)
+        self._askAgain.discard(session)
+
+    # What peers say.
+
+    def _received(self, session: ISession, packetType: int, seq: int, payload: bytes) -> None:
+        if packetType == SEND_SEQ:
+            self._seqReceived(session, payload)
+        elif packetType == REQUEST_STATE:
+            answer = encodeState(self.seq, self.state)
+            session.respond(self._protocolID, SEND_STATE, seq, answer)
+        else:
+            self._log.warn(
+                "{name} sync: node {abridged} sent an unknown packet type {packetType}; ignored",
+                name=self._name,
+                abridged=abridged(session.nodeID),
+                packetType=packetType,
+            )
+
+    def _seqReceived(self, session: ISession, payload: bytes) -> None:
+        try:
+            theirs = decodeSeq(payload)
+        except MalformedMessage as error:
+            self._ignored(session, error)
+            return
+        if theirs == self._known.get(session, 0):
+            return
+        if session in self._asking:
+            self._askAgain.add(session)
+        else:
+            self._ask(session)
+
+    def _ask(self, session: ISession) -> None:
+        def answered(outcome: Outcome) -> None:
+            self._asking.discard(session)
+            if isinstance(outcome, Exception):
+                self._ignored(session, outcome)
+                return
+            try:
+                seq, state = decodeState(outcome)
+                self._learnt(session, state)
+            except MalformedMessage as error:
+                self._ignored(session, error)
+                return
+            self._known[session] = seq
+            if session in self._askAgain:
+                # Its seq may have changed again while we asked.
+                self._askAgain.discard(session)
+                self._ask(session)
+
+        self._asking.add(session)
+        session.request(self._protocolID, REQUEST_STATE, b"", answered, ANSWER_TIMEOUT)
+
+    def _ignored(self, session: ISession, error: Exception) -> None:
+        """Nothing is taken over; the next heartbeat brings it up again."""
+        if session.closeReason is None:
+            self._log.warn(
+                "{name} sync with node {abridged}: {error}",
+                name=self._name,
+                abridged=abridged(session.nodeID),
+                error=error,
+            )

@@ -1,0 +1,304 @@
+"""A TLS transport over another transport, on the standard library's C{SSLObject}."""
+
+from __future__ import annotations
+
+import ssl
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Final, cast
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IAddress,
+    IConsumer,
+    IProducer,
+    IPullProducer,
+    IPushProducer,
+    ISystemHandle,
+    ITCPTransport,
+    ITransport,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ..errors import HandshakeFailed
+from ..interfaces import ILinkProtocol
+
+_READ_SIZE: Final = 256 * 1024
+_WRITE_SLICE: Final = 256 * 1024
+_QUEUE_HIGH: Final = 64 * 1024
+
+# Plaintext is copied out of it before anybody is called, so all links of a process share it.
+_readBuffer = memoryview(bytearray(_READ_SIZE))
+
+
+@implementer(ITransport, IConsumer, IPushProducer)
+class MemoryTLSTransport(Protocol):
+    """
+    A protocol for the raw transport below, a transport for the protocol above.
+
+    Plaintext waits here until the transport below has nothing left to send; only then the next
+    slice is encrypted.  So memory is held once, and where there is a socket a slice goes straight
+    to it, a turn of the reactor earlier than through the transport's own buffer.
+
+    @ivar _blocked: whether the transport below still has bytes to send.
+    @ivar _closing: whether we are at the end: nothing more is taken or handed up.
+    """
+
+    disconnecting = False
+
+    def __init__(self, context: ssl.SSLContext, isClient: bool, wrapped: ILinkProtocol) -> None:
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=not isClient)
+        self._wrapped = wrapped
+        self._handshaking = True
+        self._queue: deque[bytes | memoryview] = deque()
+        self._queued = 0
+        self._blocked = True
+        self._closing = False
+        self._failure: Failure | None = None
+        self._producer: IPushProducer | None = None
+        self._producerPaused = False
+        self._socket: Any = None
+
+    # What the transport below tells us.
+
+    def connectionMade(self) -> None:
+        below: Any = self.transport
+        if ITCPTransport.providedBy(below) and ISystemHandle.providedBy(below):
+            self._socket = below.getHandle()
+        below.registerProducer(_Drained(self._drained), False)
+        self._wrapped.makeConnection(self)
+        if not self._closing:
+            self._handshake()
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._closing:
+            return
+        self._incoming.write(data)
+        if self._handshaking:
+            self._handshake()
+        if not self._handshaking:
+            self._deliver()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._closing = True
+        self._queue.clear()
+        if self._failure is not None:
+            reason = self._failure
+        elif self._handshaking and reason.check(ConnectionDone):
+            reason = Failure(HandshakeFailed("it closed the connection during the handshake"))
+        self._wrapped.connectionLost(reason)
+
+    def _drained(self) -> None:
+        self._blocked = False
+        self._pump()
+
+    # TLS.
+
+    def _handshake(self) -> None:
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._flushBelow()
+        except ssl.SSLError:
+            self._fail(Failure())
+        else:
+            if self._tls.session_reused:
+                self._fail(Failure(HandshakeFailed("it resumed a session, which is never offered")))
+                return
+            self._handshaking = False
+            self._flushBelow()
+            self._wrapped.handshakeCompleted()
+            self._pump()
+
+    def _fail(self, failure: Failure) -> None:
+        """End the connection for a fault in TLS; the peer still gets our alert."""
+        self._failure = failure
+        self._closeBelow()
+
+    def _deliver(self) -> None:
+        """Decrypt all that has arrived, and hand it up at once."""
+        end: Callable[[], None] | None = None
+        more = True
+        while more and not self._closing:
+            filled, more, end = self._decrypt()
+            if self._outgoing.pending:
+                self._flushBelow()
+            if filled:
+                self._wrapped.dataReceived(bytes(_readBuffer[:filled]))
+        if end is not None and not self._closing:
+            end()
+
+    def _decrypt(self) -> tuple[int, bool, Callable[[], None] | None]:
+        """
+        Fill the read buffer.
+
+        @return: how many bytes there are, whether there may be more, and how the stream ends if
+            this was its end.
+        """
+        tls, incoming = self._tls, self._incoming
+        filled = 0
+        try:
+            while filled < _READ_SIZE:
+                count = cast(int, tls.read(_READ_SIZE - filled, _readBuffer[filled:]))
+                if not count:
+                    return filled, False, self._closeBelow
+                filled += count
+                # Asking first spares the exception at the end of most chunks.
+                if not incoming.pending and not tls.pending():
+                    return filled, False, None
+        except ssl.SSLWantReadError:
+            return filled, False, None
+        except ssl.SSLError:
+            return filled, False, partial(self._fail, Failure())
+        return filled, True, None
+
+    def _pump(self) -> None:
+        """Send what waits, as far as the transport below takes it."""
+        while self._queue and not self._blocked and not self._handshaking:
+            self._encryptSlice()
+            self._flushBelow()
+        if self._producerPaused and self._queued <= _QUEUE_HIGH and self._producer is not None:
+            self._producerPaused = False
+            self._producer.resumeProducing()
+        self._closeIfDone()
+
+    def _encryptSlice(self) -> None:
+        room = _WRITE_SLICE
+        while self._queue and room > 0:
+            data = memoryview(self._queue.popleft())
+            while data and room > 0:
+                written = self._tls.write(data)
+                data = data[written:]
+                room -= written
+                self._queued -= written
+            if data:
+                self._queue.appendleft(data)
+
+    def _flushBelow(self) -> None:
+        """Pass on what OpenSSL has for the peer."""
+        data = self._outgoing.read()
+        if data and self._socket is not None and not self._blocked:
+            try:
+                data = data[self._socket.send(data) :]
+            except OSError:
+                pass  # The transport below meets the same error, or waits until it can write.
+        if data:
+            self._blocked = True
+            transport: Any = self.transport
+            transport.write(data)
+
+    def _closeIfDone(self) -> None:
+        if self.disconnecting and not self._queue and self._producer is None and not self._closing:
+            try:
+                self._tls.unwrap()
+            except ssl.SSLError:
+                pass  # Our close_notify is written; nobody waits for the peer's.
+            self._flushBelow()
+            self._closeBelow()
+
+    def _closeBelow(self) -> None:
+        self._closing = True
+        below: Any = self.transport
+        below.unregisterProducer()
+        below.loseConnection()
+
+    # What the protocol above asks for.
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, after the handshake and in order."""
+        if not data or self._closing or (self.disconnecting and self._producer is None):
+            return
+        self._queue.append(data)
+        self._queued += len(data)
+        self._pump()
+        if self._queued > _QUEUE_HIGH and self._producer is not None and not self._producerPaused:
+            self._producerPaused = True
+            self._producer.pauseProducing()
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """Send several pieces as one."""
+        self.write(b"".join(data))
+
+    def loseConnection(self) -> None:
+        """Close once everything is sent; a handshake that is under way is given up."""
+        self.disconnecting = True
+        if self._handshaking:
+            self.abortConnection()
+        else:
+            self._closeIfDone()
+
+    def abortConnection(self) -> None:
+        """Close now; what waits is lost."""
+        self.disconnecting = self._closing = True
+        below: Any = self.transport
+        below.abortConnection()
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """
+        Tell a push producer when to pause: while more than 64 KiB wait.
+
+        @param streaming: must be true: pull producers are not served.
+        """
+        if self._producer is not None:
+            raise RuntimeError("there is a producer already")
+        if not streaming:
+            raise NotImplementedError("only push producers (streaming=True) are served here")
+        if self._closing:
+            producer.stopProducing()
+            return
+        self._producer = IPushProducer(producer)
+
+    def unregisterProducer(self) -> None:
+        """Forget the producer; a close that was asked for goes ahead."""
+        self._producer = None
+        self._producerPaused = False
+        self._closeIfDone()
+
+    def pauseProducing(self) -> None:
+        """Stop reading; what has arrived already is still handed up."""
+        below: Any = self.transport
+        below.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Read again."""
+        below: Any = self.transport
+        below.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """Close, as Twisted's own transports do."""
+        self.loseConnection()
+
+    def getPeer(self) -> IAddress:
+        """The remote end."""
+        below: Any = self.transport
+        peer: IAddress = below.getPeer()
+        return peer
+
+    def getHost(self) -> IAddress:
+        """Our end."""
+        below: Any = self.transport
+        host: IAddress = below.getHost()
+        return host
+
+    def getPeerCertificate(self) -> bytes | None:
+        """The peer's leaf certificate (DER), once the handshake is complete."""
+        return self._tls.getpeercert(True)
+
+
+@implementer(IPullProducer)
+class _Drained:
+    """Tells when a transport has sent everything: that is when it asks a pull producer for more."""
+
+    def __init__(self, drained: Callable[[], None]) -> None:
+        self._drained = drained
+
+    def resumeProducing(self) -> None:
+        self._drained()
+
+    def stopProducing(self) -> None:
+        """The transport is gone, which its connectionLost tells too."""

@@ -1,0 +1,92 @@
+"""
+AMOP frames: the channel message that travels inside P2P messages, and its topic body.
+
+A channel message has a header of 42 bytes (length, type, 32 bytes of seq, result) and data; the
+data of an AMOP message is a length byte that counts itself, the topic, and the content.  Source:
+FISCO BCOS 2.x channel protocol.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, NamedTuple
+
+from ..errors import MalformedMessage
+from .syncing import topicBytes, topicText
+
+UNICAST: Final = 0
+"""P2P packetType of a topic request and its response."""
+MULTICAST: Final = 1
+"""P2P packetType of a message to all followers."""
+
+REQUEST: Final = 0x30
+RESPONSE: Final = 0x31
+MULTICAST_REQUEST: Final = 0x35
+
+SUCCESS: Final = 0
+NODE_UNREACHABLE: Final = 100
+"""Result: no node with the topic could be reached."""
+NO_SUBSCRIBER: Final = 104
+"""Result: the node has no subscriber (any more) who could answer; the request's data comes back."""
+
+_HEADER: Final = struct.Struct(">IH32si")
+
+
+class ChannelMessage(NamedTuple):
+    """
+    A message as SDKs and nodes exchange it.
+
+    @ivar type: L{REQUEST}, L{RESPONSE} or L{MULTICAST_REQUEST}.
+    @ivar seq: 32 bytes, normally hexadecimal digits; a response carries its request's.
+    @ivar result: L{SUCCESS} or an error code.
+    @ivar data: the topic body.
+    """
+
+    type: int
+    seq: bytes
+    result: int
+    data: bytes
+
+    def encode(self) -> bytes:
+        """Make the whole channel frame."""
+        return _HEADER.pack(_HEADER.size + len(self.data), *self[:3]) + self.data
+
+    @classmethod
+    def decode(cls, frame: bytes) -> ChannelMessage:
+        """
+        Read a channel frame.
+
+        @raise MalformedMessage: it is shorter than its header, or not as long as it declares.
+        """
+        if len(frame) < _HEADER.size:
+            raise MalformedMessage(
+                f"an AMOP message of {len(frame)} bytes, its header alone has {_HEADER.size}"
+            )
+        length, kind, seq, result = _HEADER.unpack_from(frame)
+        if length != len(frame):
+            raise MalformedMessage(f"an AMOP message declares {length} bytes and has {len(frame)}")
+        return cls(kind, seq, result, frame[_HEADER.size :])
+
+
+def encodeTopicBody(topic: str, content: bytes) -> bytes:
+    """
+    Put the topic before the content.
+
+    @raise EncodingError: the topic is longer than 254 bytes or holds a TAB.
+    """
+    name = topicBytes(topic)
+    return bytes((len(name) + 1,)) + name + content
+
+
+def decodeTopicBody(data: bytes) -> tuple[str, bytes]:
+    """
+    Split a body into topic and content.
+
+    @raise MalformedMessage: the length byte is missing, zero, or points behind the end.
+    """
+    if not data or not 1 <= data[0] <= len(data):
+        raise MalformedMessage(
+            f"an AMOP body of {len(data)} bytes has no topic: its first byte must count the topic "
+            "and itself"
+        )
+    return topicText(data[1 : data[0]]), data[data[0] :]

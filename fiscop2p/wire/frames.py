@@ -1,0 +1,161 @@
+"""From a byte stream to frames, and from a message to the bytes of its frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, TypeAlias
+
+from ..errors import FrameTooLong, FrameTooShort
+from .compression import THRESHOLD, compress, decompress
+from .dialect import COMPRESSED, Dialect
+
+MAX_FRAME_LENGTH: Final = 100 * 1024 * 1024
+"""The longest frame, header included, that FISCO BCOS 2.8 and newer accept."""
+
+Frame: TypeAlias = tuple[int, int, int, bytes]
+"""protocolID, packetType, seq, payload (decompressed)."""
+
+Header: TypeAlias = tuple[int, int, int, int, int]
+"""length, version, protocolID, packetType, seq as they stand in a frame."""
+
+_SMALL_PART: Final = 16 * 1024
+
+
+def encodeMessage(
+    dialect: Dialect,
+    protocolID: int,
+    packetType: int,
+    seq: int,
+    payload: bytes,
+    compressing: bool = True,
+) -> bytes:
+    """
+    Make the frame of a message, compressed where the dialect can and it pays.
+
+    @param compressing: C{[p2p] enable_compress}.
+    @raise EncodingError: a number does not fit its field.
+    """
+    if len(payload) > THRESHOLD and compressing and dialect.canCompress:
+        block = compress(payload)
+        if block is not None:
+            return dialect.encode(protocolID, packetType, seq, block, COMPRESSED)
+    return dialect.encode(protocolID, packetType, seq, payload)
+
+
+class FrameParser:
+    """
+    An incremental parser: chunks of a stream in, frames out.
+
+    It goes over each chunk once and holds no more than the part of one frame that has arrived.
+    After an error it must not be fed again: where the next frame begins cannot be known.
+    """
+
+    def __init__(self, dialect: Dialect, maxFrameLength: int = MAX_FRAME_LENGTH) -> None:
+        """
+        @param maxFrameLength: the most bytes that a frame may have, header included, as well as
+            the payload once it is decompressed.
+        """
+        self._dialect = dialect
+        self._limit = maxFrameLength
+        self._tail = b""
+        self._unfinished: _UnfinishedFrame | None = None
+
+    @property
+    def held(self) -> int:
+        """How many bytes of an unfinished frame are kept."""
+        return len(self._tail) if self._unfinished is None else self._unfinished.held
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """
+        Take the next chunk of the stream; the result must be iterated to its end.
+
+        Frames before a faulty one are yielded before the error is raised.
+
+        @raise FrameTooShort: a length below the header's.
+        @raise FrameTooLong: a length, or a declared uncompressed size, above the limit.
+        @raise UndecodablePayload: a compressed payload that does not decode.
+        """
+        position = 0
+        if self._unfinished is not None:
+            position = self._unfinished.take(data)
+            if self._unfinished.missing:
+                return
+            finished, self._unfinished = self._unfinished, None
+            yield self._frame(finished.header, finished.payload())
+        elif self._tail:
+            data, self._tail = self._tail + data, b""
+
+        dialect, limit = self._dialect, self._limit
+        unpack, headerSize = dialect.header.unpack_from, dialect.headerSize
+        end = len(data)
+        while end - position >= headerSize:
+            header = unpack(data, position)
+            length, version, protocolID, packetType, seq = header
+            if length < headerSize or length > limit:
+                raise self._badLength(length)
+            start, position = position + headerSize, position + length
+            if position > end:
+                self._unfinished = _UnfinishedFrame(header, position - end, data[start:])
+                return
+            if version:
+                yield self._frame(header, data[start:position])
+            else:
+                yield protocolID, packetType, seq, data[start:position]
+        self._tail = data[position:]
+
+    def _frame(self, header: Header, payload: bytes) -> Frame:
+        _, version, protocolID, packetType, seq = header
+        if version and version & COMPRESSED:
+            payload = decompress(payload, self._limit)
+        return protocolID, packetType, seq, payload
+
+    def _badLength(self, length: int) -> FrameTooShort | FrameTooLong:
+        if length > self._limit:
+            return FrameTooLong(
+                f"a frame declares {length} bytes, the limit is {self._limit} bytes"
+            )
+        return FrameTooShort(
+            f"a frame declares {length} bytes, less than the {self._dialect.headerSize} bytes "
+            f"of an {self._dialect.name} header"
+        )
+
+
+class _UnfinishedFrame:
+    """A frame whose payload has not all arrived: its header, its parts, what is missing."""
+
+    def __init__(self, header: Header, missing: int, first: bytes) -> None:
+        self.header = header
+        self.missing = missing
+        self.held = len(first)
+        self._parts = [first]
+        self._trickle = bytearray()
+
+    def take(self, data: bytes) -> int:
+        """
+        Take what belongs to this frame.
+
+        @return: where in C{data} the next frame begins.
+        """
+        taken = min(self.missing, len(data))
+        self.missing -= taken
+        self.held += taken
+        part = data[:taken]
+        # Small parts are joined as they come: a list of single bytes costs 50 times their size.
+        if taken >= _SMALL_PART:
+            self._joinTrickle()
+            self._parts.append(part)
+        else:
+            self._trickle += part
+            if len(self._trickle) >= _SMALL_PART:
+                self._joinTrickle()
+        return taken
+
+    def payload(self) -> bytes:
+        """The whole payload as it was transmitted, once nothing is missing."""
+        self._joinTrickle()
+        return b"".join(self._parts)
+
+    def _joinTrickle(self) -> None:
+        if self._trickle:
+            self._parts.append(bytes(self._trickle))
+            self._trickle.clear()
