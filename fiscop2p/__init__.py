@@ -1,1 +1,70 @@
-"""The FISCO BCOS 2.x P2P network for Python and Twisted."""
+"""
+The FISCO BCOS 2.x P2P network for Python and Twisted.
+
+L{nodeFromConfig} makes a node, a L{P2PService}, from a FISCO BCOS C{config.ini}; L{makeNode} from
+L{Credentials} and L{Settings}.
+"""
+
+from .access import AccessLists
+from .config import NodeConfig, loadConfig, nodeFromConfig
+from .errors import (
+    ConfigError,
+    CredentialsError,
+    DeliveryError,
+    EncodingError,
+    FiscoP2PError,
+    HandlerTaken,
+    NoFollower,
+    PeerAbsent,
+    PeerLeft,
+    RequestTimeout,
+    SetupError,
+    TLSUnavailable,
+    TopicRequestFailed,
+)
+from .factories import AddressState, AddressStatus, PeerClientFactory, PeerServerFactory
+from .identity import Credentials, Identity, loadCredentials
+from .interfaces import INode, IP2PModule, Message
+from .registry import PeerRegistry
+from .service import P2PService, makeNode
+from .session import PeerProtocol
+from .settings import Address, Settings
+from .wire.dialect import RC1, RC2
+
+__all__ = [
+    "RC1",
+    "RC2",
+    "AccessLists",
+    "Address",
+    "AddressState",
+    "AddressStatus",
+    "ConfigError",
+    "Credentials",
+    "CredentialsError",
+    "DeliveryError",
+    "EncodingError",
+    "FiscoP2PError",
+    "HandlerTaken",
+    "INode",
+    "IP2PModule",
+    "Identity",
+    "Message",
+    "NoFollower",
+    "NodeConfig",
+    "P2PService",
+    "PeerAbsent",
+    "PeerClientFactory",
+    "PeerLeft",
+    "PeerProtocol",
+    "PeerRegistry",
+    "PeerServerFactory",
+    "RequestTimeout",
+    "Settings",
+    "SetupError",
+    "TLSUnavailable",
+    "TopicRequestFailed",
+    "loadConfig",
+    "loadCredentials",
+    "makeNode",
+    "nodeFromConfig",
+]

@@ -6,7 +6,6 @@ Only what the P2P network needs is in it: no channel certificates, genesis files
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
 import shutil
@@ -20,7 +19,9 @@ from pathlib import Path
 from .authority import DEFAULT_DAYS, SECP256K1, Authority, IssuedNode
 from .chainfiles import START_ALL_SCRIPT, STOP_ALL_SCRIPT, STOP_SCRIPT, configText, startScript
 from .chainplan import ChainPlan, NodePlace, Ports, isIP, placeNodes
-from .errors import ChainError
+from .errors import ChainError, ConfigError
+from .inifile import IniFile, portNumber
+from .settings import Address
 
 DEFAULT_AGENCY = "agency"
 
@@ -293,20 +294,20 @@ def _nodeDirectories(host: Path) -> Iterator[tuple[int, Path]]:
 
 
 def _readNode(home: Path, index: int) -> tuple[NodePlace, list[str]]:
-    path = home / "config.ini"
-    parser = configparser.ConfigParser(
-        delimiters=("=",), comment_prefixes=(";", "#"), interpolation=None
-    )
     try:
-        # Without its indentation, which means nothing here and a longer value there.
-        parser.read_string("\n".join(map(str.strip, path.read_text().splitlines())))
+        ini = IniFile.read(home / "config.ini")
         ports = Ports(
-            parser.getint("p2p", "listen_port"),
-            parser.getint("rpc", "channel_listen_port"),
-            parser.getint("rpc", "jsonrpc_listen_port"),
+            _readPort(ini, "p2p", "listen_port"),
+            _readPort(ini, "rpc", "channel_listen_port"),
+            _readPort(ini, "rpc", "jsonrpc_listen_port"),
         )
-    except (OSError, ValueError, configparser.Error) as error:
-        reason = " ".join(str(error).split())
-        raise ChainError(f"{path} cannot be read: {reason}") from error
-    peers = [value for key, value in parser["p2p"].items() if key.startswith("node.")]
+        peers = [str(peer) for peer in ini.values("p2p", "node.", Address.parse)]
+        ini.check()
+    except ConfigError as error:
+        raise ChainError(str(error)) from error
     return NodePlace(home.parent.name, index, ports), peers
+
+
+def _readPort(ini: IniFile, section: str, key: str) -> int:
+    ini.expect(section, key)
+    return ini.value(section, key, portNumber, 0)

@@ -109,6 +109,10 @@ class ConfigError(SetupError):
     """A line of C{config.ini} is wrong; the message names file, line, section and key."""
 
 
+class ListenError(SetupError):
+    """The port cannot be listened on: another process has it, or it takes more privileges."""
+
+
 class TLSUnavailable(SetupError):
     """No TLS implementation on this machine can do the network's curve."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from .access import AccessLists
-from .errors import SelfConnection
+from .errors import ListenError, NotListed, SelfConnection
 from .events import Event
 from .factories import AddressStatus, PeerClientFactory, PeerServerFactory
 from .identity import Identity, abridged
@@ -80,10 +81,16 @@ class Links:
         """
         Accept links from now on.
 
-        @raise CannotListenError: the port is taken, or not ours to take.
+        @raise ListenError: the port is taken, or not ours to take.
         """
         host, port = self.settings.listen
-        self._port = self.reactor.listenTCP(port, PeerServerFactory(self), interface=host)
+        try:
+            self._port = self.reactor.listenTCP(port, PeerServerFactory(self), interface=host)
+        except CannotListenError as error:
+            raise ListenError(
+                f"cannot listen on {self.settings.listen}: {error.socketError}; does another "
+                "node run there?"
+            ) from None
 
     def start(self) -> None:
         """Dial every configured address, and keep the links."""
@@ -166,6 +173,15 @@ class Links:
     def connected(self, session: ISession) -> None:
         """TCP stands."""
         self._connections.add(session)
+
+    def setAccess(self, access: AccessLists) -> None:
+        """Judge by other lists from now on, also the links that stand."""
+        self.access = access
+        for session in list(self._opened):
+            try:
+                access.judge(session.nodeID)
+            except NotListed as error:
+                session.abort(CloseReason.REFUSED, str(error))
 
     def opened(self, session: ISession) -> None:
         """The peer is let in."""

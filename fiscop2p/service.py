@@ -80,7 +80,7 @@ class P2PService(MultiService):
         """
         Listen, while the process may still take any port.
 
-        @raise CannotListenError: the port is taken, or not ours to take.
+        @raise ListenError: the port is taken, or not ours to take.
         """
         super().privilegedStartService()
         self._links.listen()
@@ -99,7 +99,7 @@ class P2PService(MultiService):
             identity=self.identity,
             address=self.listenAddress,
             dialect=self.settings.dialect.name,
-            tls=self._tls.name,
+            tls=self.tlsName,
         )
 
     def stopService(self) -> Deferred[None]:
@@ -113,12 +113,33 @@ class P2PService(MultiService):
         children = super().stopService()
         return self._links.stop().addCallback(lambda _: children)
 
+    def setAccess(self, access: AccessLists) -> None:
+        """Judge peers by other lists from now on; links that these forbid are closed."""
+        self._links.setAccess(access)
+
     # Where.
+
+    @property
+    def tlsName(self) -> str:
+        """The TLS implementation that secures our links."""
+        return str(self._tls.name)
 
     @property
     def listenAddress(self) -> Address:
         """Where we listen, with the port that was taken."""
         return self._links.listenAddress
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """How often something came that was ignored, by what it was."""
+        return {
+            "requests without a handler": self._links.unclaimedCount,
+            "responses nobody waited for": self._links.unmatchedCount,
+        }
+
+    def addPeer(self, address: Address) -> None:
+        """Dial one more address now, and keep a link to it."""
+        self._links.addAddress(address)
 
     def addresses(self) -> list[AddressStatus]:
         """What every address that we dial is doing: state, last error, next attempt."""
@@ -261,6 +282,11 @@ class P2PService(MultiService):
         @raise EncodingError: it is not JSON, or more than 64 KiB of it; nothing changes.
         """
         self._status.set(fields)
+
+    @property
+    def statusSeq(self) -> int:
+        """The seq of our status: it changes whenever the status does."""
+        return self._status.sync.seq
 
     def statusOf(self, nodeID: str) -> dict[str, Any]:
         """

@@ -79,6 +79,7 @@ class PeerProtocol(Protocol):
     def connectionMade(self) -> None:
         """TCP stands; the handshake has a time to come to an end."""
         transport: Any = self.transport
+        transport.setTcpNoDelay(True)
         peer = transport.getPeer()
         self.address = Address(peer.host, peer.port)
         self._links.connected(self)

@@ -344,20 +344,25 @@ class AddNodesTests(ChainTestCase):
         )
 
     def test_unreadableConfig(self) -> None:
-        """A C{config.ini} that does not tell the ports is named."""
+        """A C{config.ini} that does not tell the ports and the peers is named, with the line."""
         config = self.old[1].directory / "config.ini"
-        for text in (
-            "rubbish",
-            "[p2p]\nlisten_port=30300\n",
-            "[p2p]\nlisten_port=x\n",
-            config.read_text().replace("listen_port=30301", "listen_port=30301\nlisten_port=1"),
+        good = config.read_text()
+        for text, reason in (
+            ("rubbish", ":1: expected [section], "),
+            ("[p2p]\nlisten_port=30300\n", ": [rpc] channel_listen_port: is missing"),
+            ("[p2p]\nlisten_port=x\n", ":2: [p2p] listen_port: expected a number from 1 to 65535"),
+            (good + "[more]\n=1", ": expected [section], key=value"),
+            (good.replace("node.0=127.0.0.1", "node.0=::1"), ": [p2p] node.0: '::1:30300': write"),
+            (
+                good.replace("listen_port=30301", "listen_port=30301\nlisten_port=1"),
+                ":10: [p2p] listen_port: is there already, in line 9",
+            ),
         ):
             config.write_text(text)
-            self.assertLeftAlone(
-                f"{config} cannot be read: ", addNodes, self.nodes, {"127.0.0.1": 1}
-            )
+            for part in (str(config), reason):
+                self.assertLeftAlone(part, addNodes, self.nodes, {"127.0.0.1": 1})
         config.unlink()
-        self.assertLeftAlone(f"{config} cannot be read: ", addNodes, self.nodes, {"127.0.0.1": 1})
+        self.assertLeftAlone(f"{config}: no such file", addNodes, self.nodes, {"127.0.0.1": 1})
 
     def test_portsTaken(self) -> None:
         """The ports must be free."""

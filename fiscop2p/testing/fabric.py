@@ -296,6 +296,9 @@ class MemoryTransport:
         """Close."""
         self.loseConnection()
 
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Nothing waits here anyway."""
+
     def getPeer(self) -> IPv4Address:
         """The other end."""
         return self._there

@@ -36,6 +36,8 @@ class MemoryNetwork:
 
     @ivar nodes: the L{P2PService} of each node; they are started.
     @ivar clock: the virtual clock.
+    @ivar agency: who issues the nodes' certificates, where TLS is real.
+    @ivar issued: the key and certificates of each node, where TLS is real.
     """
 
     def __init__(
@@ -58,9 +60,10 @@ class MemoryNetwork:
         self.nodes: list[P2PService] = []
         self._settings = settings
         self._tls = tls
-        self._agency: Authority | None = None
+        self.agency: Authority | None = None
+        self.issued: list[IssuedNode] = []
         if tls is not None:
-            self._agency = Authority.makeRoot(curve=curve).issueAgency("agency")
+            self.agency = Authority.makeRoot(curve=curve).issueAgency("agency")
         addresses = tuple(Address(_host(index), PORT) for index in range(nodes))
         for _ in range(nodes):
             self.addNode(addresses)
@@ -75,13 +78,15 @@ class MemoryNetwork:
         reactor = MemoryReactor(self.fabric, _host(index))
         settings = replace(self._settings, listen=Address(_host(index), PORT), peers=tuple(peers))
         name = f"node{index}"
-        if self._agency is None or self._tls is None:
+        if self.agency is None or self._tls is None:
             identity = inventedIdentity(name)
             node = P2PService(identity, AssertedTLS(identity), settings, access, reactor)
         else:
             settings = replace(settings, tls=self._tls)
+            issued = self.agency.issueNode(name)
+            self.issued.append(issued)
             with TemporaryDirectory() as folder:
-                writeCredentials(self._agency.issueNode(name), folder)
+                writeCredentials(issued, folder)
                 node = makeNode(loadCredentials(folder), settings, access, reactor)
         self.nodes.append(node)
         node.startService()

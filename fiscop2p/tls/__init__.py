@@ -9,6 +9,7 @@ C{ssl} mostly can.  L{chooseTLS} takes the first that works, tried with our own 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -23,6 +24,9 @@ IMPLEMENTATIONS: dict[str, Callable[[Credentials, IReactorTime], IPeerTLS]] = {
     PyOpenSSLTLS.name: PyOpenSSLTLS,
 }
 
+TLS_CHOICES: Final = ("auto", *IMPLEMENTATIONS)
+"""What L{chooseTLS} can be asked for."""
+
 
 def chooseTLS(credentials: Credentials, clock: IReactorTime, wanted: str = "auto") -> IPeerTLS:
     """
@@ -33,9 +37,10 @@ def chooseTLS(credentials: Credentials, clock: IReactorTime, wanted: str = "auto
     @raise TLSUnavailable: none can; says why and what to do.
     @raise SetupError: there is no implementation of that name.
     """
-    if wanted != "auto" and wanted not in IMPLEMENTATIONS:
-        choices = " or ".join(["auto", *IMPLEMENTATIONS])
-        raise SetupError(f"there is no TLS implementation {wanted!r}: choose {choices}")
+    if wanted not in TLS_CHOICES:
+        raise SetupError(
+            f"there is no TLS implementation {wanted!r}: choose {' or '.join(TLS_CHOICES)}"
+        )
     faults = []
     for name in IMPLEMENTATIONS if wanted == "auto" else (wanted,):
         try:

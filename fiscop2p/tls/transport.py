@@ -171,13 +171,11 @@ class MemoryTLSTransport(Protocol):
         room = _WRITE_SLICE
         while self._queue and room > 0:
             data = memoryview(self._queue.popleft())
-            while data and room > 0:
-                written = self._tls.write(data)
-                data = data[written:]
-                room -= written
-                self._queued -= written
-            if data:
-                self._queue.appendleft(data)
+            written = self._tls.write(data[:room])
+            room -= written
+            self._queued -= written
+            if written < len(data):
+                self._queue.appendleft(data[written:])
 
     def _flushBelow(self) -> None:
         """Pass on what OpenSSL has for the peer."""
@@ -272,6 +270,11 @@ class MemoryTLSTransport(Protocol):
     def stopProducing(self) -> None:
         """Close, as Twisted's own transports do."""
         self.loseConnection()
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Let small writes leave at once, or wait for others."""
+        below: Any = self.transport
+        below.setTcpNoDelay(enabled)
 
     def getPeer(self) -> IAddress:
         """The remote end."""

@@ -1,0 +1,11 @@
+"""What can be measured."""
+
+from __future__ import annotations
+
+from .oneway import ONE_WAY
+from .operation import Operation
+from .request import PIPELINED, REQUEST
+
+OPERATIONS: dict[str, Operation] = {
+    operation.name: operation for operation in (ONE_WAY, REQUEST, PIPELINED)
+}

@@ -1,0 +1,145 @@
+"""The plugin of twistd: C{twistd fiscop2p --config nodes/127.0.0.1/node0/config.ini}."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import IService, MultiService
+from twisted.logger import ILogObserver, Logger
+from twisted.plugin import getPlugins
+from twisted.python import usage
+from twisted.python.components import Componentized
+
+from .config import NodeConfig, loadConfig
+from .demo import Demo
+from .errors import SetupError
+from .interfaces import IP2PModule
+from .logs import makeObserver
+from .service import makeNode
+from .tls import TLS_CHOICES
+
+
+class Options(usage.Options):
+    """What twistd is told behind C{fiscop2p}."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "Runs a node from its FISCO BCOS config.ini, or a demonstration of four nodes. "
+        "Make a network of your own with: fiscop2p chain -l 127.0.0.1:4 -o nodes"
+    )
+    optParameters = [
+        ["config", "c", None, "the node's config.ini; relative paths in it start at its folder"],
+        ["tls", None, "auto", f"TLS implementation: {', '.join(TLS_CHOICES)}", str],
+    ]
+    optFlags = [
+        ["demo", None, "make four nodes in this process, and show what the network is for"],
+        ["once", None, "with --demo: end after the story; exit status 1 if a step failed"],
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["modules"] = []
+
+    def opt_module(self, name: str) -> None:
+        """load an application's module, found by Twisted's plugin system; may be repeated"""
+        self["modules"].append(name)
+
+    opt_m = opt_module
+
+    def postOptions(self) -> None:
+        """See that they make sense together."""
+        if self["tls"] not in TLS_CHOICES:
+            raise usage.UsageError(f"--tls is one of {', '.join(TLS_CHOICES)}")
+        if bool(self["config"]) == bool(self["demo"]):
+            raise usage.UsageError("give either --config FILE or --demo")
+        if self["once"] and not self["demo"]:
+            raise usage.UsageError("--once goes with --demo")
+        if self["demo"] and self["modules"]:
+            raise usage.UsageError("--module goes with --config")
+
+
+def makeService(options: Options) -> IService:
+    """
+    Make what twistd runs.
+
+    @raise SystemExit: a file or an option is wrong; it is said in one line.
+    """
+    try:
+        return _demo(options) if options["demo"] else _node(options)
+    except SetupError as error:
+        sys.stderr.write(f"fiscop2p: {error}\n")
+        raise SystemExit(1) from None
+
+
+def _node(options: Options) -> IService:
+    config = loadConfig(options["config"])
+    settings = replace(config.settings, tls=options["tls"])
+    node = makeNode(config.credentials, settings, config.access)
+    for module in _modules(options["modules"]):
+        module.attach(node)
+    root = _Root(_observer(config, options))
+    node.setServiceParent(root)
+    return root
+
+
+def _demo(options: Options) -> IService:
+    from twisted.internet import reactor
+
+    root = _Root(makeObserver("warning", None))
+    Demo(options["tls"], bool(options["once"]), reactor).setServiceParent(root)
+    return root
+
+
+def _modules(names: list[str]) -> list[Any]:
+    known = {module.name: module for module in getPlugins(IP2PModule)}
+    for name in names:
+        if name not in known:
+            listed = "; ".join(f"{m.name}: {m.description}" for m in known.values())
+            raise SetupError(f"there is no module {name!r}; those found are: {listed or 'none'}")
+    return [known[name] for name in names]
+
+
+def _observer(config: NodeConfig, options: Options) -> ILogObserver | None:
+    """
+    Choose where the log goes: twistd's --logfile, standard output with --nodaemon, or log_path.
+
+    @return: L{None} to leave it to twistd, whose --logger goes before everything.
+    """
+    twistd: dict[str, Any] = options.parent or {}
+    if twistd.get("logger"):
+        return None
+    if not config.logEnabled:
+        return makeObserver("fatal", None)
+    if twistd.get("logfile") not in (None, "", "-"):
+        return makeObserver(config.logLevel, Path(twistd["logfile"]))
+    if twistd.get("nodaemon"):
+        return makeObserver(config.logLevel, None)
+    return makeObserver(config.logLevel, config.logPath / "fiscop2p.log")
+
+
+class _Root(MultiService):
+    """What twistd holds: it brings the log observer, and says in one line what keeps it down."""
+
+    _log = Logger()
+
+    def __init__(self, observer: ILogObserver | None) -> None:
+        super().__init__()
+        self._observer = observer
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Become part of twistd's application, and give it our log observer."""
+        super().setServiceParent(parent)
+        if isinstance(parent, Componentized) and self._observer is not None:
+            parent.setComponent(ILogObserver, self._observer)
+
+    def privilegedStartService(self) -> None:
+        """Start what needs privileges."""
+        try:
+            super().privilegedStartService()
+        except SetupError as error:
+            self._log.critical("fiscop2p: {error}", error=error)
+            sys.stderr.write(f"fiscop2p: {error}\n")
+            raise SystemExit(1) from None
