@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredQueue
 
-from .operations.window import Tally
+from .window import Tally
 from .words import Words, decode
 
 

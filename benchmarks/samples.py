@@ -58,24 +58,20 @@ def spreads(samples: Sequence[Sample]) -> dict[str, Spread]:
     return {key: Spread.of(sample.values[key] for sample in samples) for key in keys}
 
 
-def ratio(
-    samples: Iterable[Sample], one: str, other: str, figure: str, lowerIsBetter: bool = False
-) -> Spread:
+def ratio(samples: Iterable[Sample], one: str, other: str, key: str, lowerIsBetter: bool) -> Spread:
     """
     How many times as good one implementation is as another: the ratio of each round.
 
     @param samples: of one operation and size; those of further implementations do not matter.
-    @param figure: the key of the value to compare.
+    @param key: the key of the value to compare.
     @param lowerIsBetter: whether the smaller value is the better one.
     @raise NotInterleaved: the two did not take turns, once each in every round.
     """
     pairs = _pairs([sample for sample in samples if sample.implementation in (one, other)])
     ratios = []
     for pair in pairs:
-        values = {sample.implementation: sample.values[figure] for sample in pair}
-        ratios.append(
-            values[other] / values[one] if lowerIsBetter else values[one] / values[other]
-        )
+        values = {sample.implementation: sample.values[key] for sample in pair}
+        ratios.append(values[other] / values[one] if lowerIsBetter else values[one] / values[other])
     return Spread.of(ratios)
 
 

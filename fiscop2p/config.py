@@ -97,6 +97,19 @@ class NodeConfig:
     unused: tuple[str, ...]
     unknown: tuple[str, ...]
 
+    def makeNode(self, reactor: Any = None) -> P2PService:
+        """
+        Make the node; keys that nobody knows are logged.
+
+        @param reactor: what dials, listens and keeps time, if not Twisted's global one.
+        @raise TLSUnavailable: no TLS here can do the network's curve.
+        """
+        if self.unused:
+            _log.info("config.ini, not needed here: {keys}", keys=", ".join(self.unused))
+        if self.unknown:
+            _log.warn("config.ini, not known: {keys}", keys=", ".join(self.unknown))
+        return makeNode(self.credentials, self.settings, self.access, reactor)
+
 
 def loadConfig(path: Path | str) -> NodeConfig:
     """
@@ -131,14 +144,7 @@ def nodeFromConfig(path: Path | str, reactor: Any = None) -> P2PService:
     @raise CredentialsError: the key or a certificate is missing or wrong; names the file.
     @raise TLSUnavailable: no TLS here can do the network's curve.
     """
-    config = loadConfig(path)
-    if config.unknown:
-        _log.warn(
-            "{path}: not known, and without effect: {keys}",
-            path=str(path),
-            keys=", ".join(config.unknown),
-        )
-    return makeNode(config.credentials, config.settings, config.access, reactor)
+    return loadConfig(path).makeNode(reactor)
 
 
 def _read(path: Path | str) -> NodeConfig | list[SetupError]:

@@ -97,7 +97,11 @@ class Demo(MultiService):
         if self._changes is not None and self._changes.running:
             self._changes.stop()
         stopped: Deferred[None] = super().stopService()
-        return stopped.addCallback(lambda _: self._folder.cleanup())
+        return stopped.addCallback(lambda _: self._cleanUp())
+
+    def _cleanUp(self) -> None:
+        self._folder.cleanup()
+        self._tell("Stopped", "all links are closed, the temporary folder is gone")
 
     async def _run(self) -> None:
         status = 0

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Generic, ParamSpec
 
+from twisted.internet.defer import maybeDeferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 P = ParamSpec("P")
 
 
 class Event(Generic[P]):
     """
-    A list of callbacks; one that fails is logged and keeps nobody else from being told.
+    A list of callbacks, functions or coroutine functions; one that fails is logged and keeps nobody
+    else from being told.
     """
 
     _log = Logger()
@@ -35,7 +39,9 @@ class Event(Generic[P]):
     def fire(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Tell everybody."""
         for callback in list(self._callbacks):
-            try:
-                callback(*args, **kwargs)
-            except Exception:
-                self._log.failure("callback {callback} failed", callback=callback)
+            # A plain function is done at once, a Deferred or a coroutine later.
+            done = maybeDeferred(callback, *args, **kwargs)
+            done.addErrback(partial(self._failed, callback))
+
+    def _failed(self, callback: Callable[P, object], failure: Failure) -> None:
+        self._log.failure("callback {callback} failed", failure, callback=callback)

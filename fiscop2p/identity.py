@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -68,7 +68,10 @@ def identityOf(certificate: x509.Certificate) -> Identity:
     @raise BadCertificate: it is not that of a node: no EC key, or no basicConstraints CA:FALSE,
         without which FISCO BCOS 2.x nodes let nobody in.
     """
-    key = certificate.public_key()
+    try:
+        key = certificate.public_key()
+    except (UnsupportedAlgorithm, ValueError) as error:
+        raise BadCertificate(f"the certificate's key cannot be used: {error}") from None
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise BadCertificate("the certificate's key is not an EC key")
     try:
@@ -223,7 +226,7 @@ def _issuer(
     for candidate in candidates:
         try:
             certificate.verify_directly_issued_by(candidate)
-        except (ValueError, TypeError, InvalidSignature):
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
             continue
         return candidate
     return None
@@ -236,6 +239,10 @@ def _checkKey(file: Path, certificateFile: Path, leaf: x509.Certificate) -> str:
     except TypeError:
         raise CredentialsError(
             f"{file}: the key is encrypted; give the node an unencrypted one"
+        ) from None
+    except UnsupportedAlgorithm as error:
+        raise CredentialsError(
+            f"{file}: node keys are secp256k1 or prime256v1, this one is neither: {error}"
         ) from None
     except ValueError as error:
         if b"PRIVATE KEY-----" in pem:

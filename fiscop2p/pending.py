@@ -77,5 +77,5 @@ class PendingRequests:
             if request is not None:
                 _, callback, timeout = request
                 callback(RequestTimeout(f"no answer within {timeout:g} s"))
-        if self._requests and self._timer is None:
+        if self._requests:
             self._schedule(min(deadline for deadline, _, _ in self._requests.values()))

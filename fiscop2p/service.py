@@ -308,7 +308,9 @@ class P2PService(MultiService):
         @raise HandlerTaken: the protocolID has a handler, or is the network's own.
         @raise EncodingError: it is not a protocolID of a request in this dialect.
         """
-        self._encode(protocolID, 0, b"")
+        if protocolID <= 0:
+            raise _notARequest(protocolID)
+        self.settings.dialect.encode(protocolID, 0, 0, b"")
         if protocolID in self._links.receivers:
             raise HandlerTaken(f"protocolID {protocolID} has a handler already")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -9,6 +10,8 @@ from typing import NamedTuple
 from .errors import SetupError
 from .wire.dialect import RC2, Dialect
 from .wire.frames import MAX_FRAME_LENGTH
+
+_PORT = re.compile("[0-9]{1,5}")
 
 
 class Address(NamedTuple):
@@ -51,7 +54,7 @@ class Address(NamedTuple):
             raise SetupError(f"{text!r}: write an IPv6 address as [address]:port")
         if not colon or not host or any(c.isspace() for c in host):
             raise SetupError(f"{text!r} is not an address: expected host:port or [ipv6]:port")
-        if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
+        if not (_PORT.fullmatch(port) and 1 <= int(port) <= 65535):
             raise SetupError(f"{text!r}: port {port!r} is not a number from 1 to 65535")
         return cls(host, int(port))
 

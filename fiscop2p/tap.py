@@ -18,7 +18,6 @@ from .demo import Demo
 from .errors import SetupError
 from .interfaces import IP2PModule
 from .logs import makeObserver
-from .service import makeNode
 from .tls import TLS_CHOICES
 
 
@@ -76,8 +75,7 @@ def makeService(options: Options) -> IService:
 
 def _node(options: Options) -> IService:
     config = loadConfig(options["config"])
-    settings = replace(config.settings, tls=options["tls"])
-    node = makeNode(config.credentials, settings, config.access)
+    node = replace(config, settings=replace(config.settings, tls=options["tls"])).makeNode()
     for module in _modules(options["modules"]):
         module.attach(node)
     root = _Root(_observer(config, options))

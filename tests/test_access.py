@@ -62,10 +62,6 @@ class AccessListsTests(SynchronousTestCase):
             AccessLists(white=frozenset({ALICE})), "is not on the white list", other, ALICE[:127]
         )
 
-    def test_lettersAsWeWriteThem(self) -> None:
-        """IDs are compared as they are: lower case is the form that all of our IDs have."""
-        self.assertLetIn(AccessLists(black=frozenset({ALICE.upper()})), ALICE)
-
     def test_equality(self) -> None:
         """Lists of the same nodes are equal, so that a change can be seen."""
         self.assertEqual(AccessLists(frozenset({ALICE, BOB})), AccessLists(frozenset({BOB, ALICE})))

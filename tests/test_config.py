@@ -554,9 +554,7 @@ class NodeTests(ConfigTestCase):
         """What is not known is logged."""
         self.file.write_text("[p2p]\nlisten_prot=4000\nconnection_warning=false\n[pp]\n")
         nodeFromConfig(str(self.file), MemoryReactorClock())
-        self.assertEqual(
-            self.warnings, [f"{self.file}: not known, and without effect: p2p.listen_prot, pp"]
-        )
+        self.assertEqual(self.warnings, ["config.ini, not known: p2p.listen_prot, pp"])
 
     def test_wrong(self) -> None:
         """Mistakes are raised."""

@@ -50,8 +50,8 @@ class Requests:
         return len(self.clock.getDelayedCalls())
 
 
-class PendingTests(SynchronousTestCase):
-    """A request ends once: with its answer, its deadline, or its link."""
+class RequestsTestCase(SynchronousTestCase):
+    """A test of requests under a virtual clock."""
 
     def setUp(self) -> None:
         self.requests = Requests()
@@ -67,6 +67,10 @@ class PendingTests(SynchronousTestCase):
                 deadline - 1e-9 <= time <= deadline + TOLERANCE,
                 f"request {seq} ended at {time}, its deadline is {deadline}",
             )
+
+
+class PendingTests(RequestsTestCase):
+    """A request ends once: with its answer, its deadline, or its link."""
 
     def test_answer(self) -> None:
         """The answer goes to the one who asked under its seq, and no time-out comes after it."""
@@ -235,7 +239,7 @@ class PendingTests(SynchronousTestCase):
         self.assertEqual(self.requests.ended, [2, 3])
 
 
-class ExpiringTests(PendingTests):
+class ExpiringTests(RequestsTestCase):
     """What callbacks may do while deadlines pass."""
 
     def test_addingALaterOne(self) -> None:

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from fiscop2p.interfaces import Message
@@ -17,8 +16,8 @@ from fiscop2p.settings import Address, Settings
 
 from ..channel import Channel, TwistedEnds
 from ..credentials import credentialsOf
-from ..operations.window import Tally
-from ..twistedside import connectionEnded, runTwistedSide
+from ..twistedside import linkEnded, runTwistedSide
+from ..window import Tally
 from ..words import Words, encode
 
 _HOST = "127.0.0.1"
@@ -62,12 +61,12 @@ def _echo(message: Message) -> bytes:
 class NodeEnds(TwistedEnds):
     """A node on either side."""
 
-    def __init__(self, role: str, folder: Path, tls: str) -> None:
+    def __init__(self, role: str, folder: Path, tls: str, reactor: Any) -> None:
         credentials = credentialsOf(folder, role, tls)
         settings = Settings(listen=Address(_HOST, 0), tls=tls)
         self._node = makeNode(credentials, settings, reactor=reactor)
         self._node.startService()
-        self._node.registry.left.subscribe(lambda nodeID: connectionEnded())
+        self._node.registry.left.subscribe(lambda nodeID: linkEnded())
         self.summary = (
             f"its own defaults, TLS by {self._node.tlsName} ({ssl.OPENSSL_VERSION}), "
             f"{credentials.curve}"
@@ -86,4 +85,4 @@ class NodeEnds(TwistedEnds):
 
 def runSide(role: str, folder: Path) -> None:
     """Be one of the two processes."""
-    runTwistedSide(role, lambda: NodeEnds(role, folder, "ssl"))
+    runTwistedSide(role, partial(NodeEnds, role, folder, "ssl"))

@@ -6,6 +6,8 @@ from .oneway import ONE_WAY
 from .operation import Operation
 from .request import PIPELINED, REQUEST
 
+__all__ = ["OPERATIONS", "Operation"]
+
 OPERATIONS: dict[str, Operation] = {
     operation.name: operation for operation in (ONE_WAY, REQUEST, PIPELINED)
 }

@@ -9,17 +9,28 @@ from typing import Any, Final
 from twisted.internet.task import deferLater
 
 from ..channel import Channel
+from ..window import STEPS, Tally, stepOf, turnOf
 from ..words import Words
-from .operation import KIB, MEGABYTES, MIB, RATE, RECEIVER_CPU, SENDER_CPU, Operation
-from .operation import payloadsOf, valuesOf
-from .window import STEPS, Tally, stepOf, turnOf
+from .operation import (
+    BUSY,
+    KIB,
+    MEGABYTES,
+    MIB,
+    RATE,
+    RECEIVER_CPU,
+    SENDER_CPU,
+    SPEED,
+    Operation,
+    payloadsOf,
+    valuesOf,
+)
 
 ONE_WAY: Final = Operation(
     name="one-way",
     summary="messages one way, from the first send to the receiver's last acknowledgement",
     sizes=(64, KIB, 16 * KIB, MIB),
-    columns=(RATE, MEGABYTES, SENDER_CPU, RECEIVER_CPU),
-    figure=RATE.key,
+    columns=(RATE, MEGABYTES, SENDER_CPU, RECEIVER_CPU, BUSY),
+    figure=SPEED,
 )
 
 

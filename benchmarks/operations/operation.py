@@ -25,6 +25,18 @@ class Column(NamedTuple):
     digits: int = 0
 
 
+class Figure(NamedTuple):
+    """
+    What ratios compare.
+
+    @ivar key: of the value in a run's result.
+    @ivar lowerIsBetter: whether a smaller one is the better one.
+    """
+
+    key: str
+    lowerIsBetter: bool
+
+
 @dataclass(frozen=True)
 class Operation:
     """
@@ -34,8 +46,7 @@ class Operation:
     @ivar summary: one line for people.
     @ivar sizes: the payload sizes that are measured by default, in bytes.
     @ivar columns: what the report shows.
-    @ivar figure: the key of the value that ratios compare.
-    @ivar lowerIsBetter: whether a smaller figure is the better one.
+    @ivar figure: what it is measured for.
     @ivar outstanding: how many messages wait for their answer at a time; 0 if none are answered.
     """
 
@@ -43,8 +54,7 @@ class Operation:
     summary: str
     sizes: tuple[int, ...]
     columns: tuple[Column, ...]
-    figure: str
-    lowerIsBetter: bool = False
+    figure: Figure
     outstanding: int = 0
 
 
@@ -52,6 +62,11 @@ RATE = Column("rate", "msg/s")
 MEGABYTES = Column("megabytes", "MB/s")
 SENDER_CPU = Column("senderCPU", "sender us/msg", 2)
 RECEIVER_CPU = Column("receiverCPU", "receiver us/msg", 2)
+BUSY = Column("busy", "busy %")
+
+SPEED = Figure(RATE.key, lowerIsBetter=False)
+COST = Figure("cpu", lowerIsBetter=True)
+"""CPU of the side that has more to do: what neighbours on the machine disturb the least."""
 
 
 def valuesOf(
@@ -65,6 +80,7 @@ def valuesOf(
     @param senderCPU: seconds of CPU in the sender's process.
     @param receiverCPU: the same in the receiver's.
     """
+    busier = max(senderCPU, receiverCPU)
     return {
         "messages": messages,
         "seconds": seconds,
@@ -72,6 +88,8 @@ def valuesOf(
         MEGABYTES.key: messages * size / seconds / 1e6,
         SENDER_CPU.key: senderCPU / messages * 1e6,
         RECEIVER_CPU.key: receiverCPU / messages * 1e6,
+        COST.key: busier / messages * 1e6,
+        BUSY.key: busier / seconds * 100,
     }
 
 

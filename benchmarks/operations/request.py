@@ -5,28 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import cycle, islice
 from time import perf_counter, process_time
-from typing import Any, Final
+from typing import Final
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from ..channel import Channel
 from ..words import Words
-from .operation import RATE, RECEIVER_CPU, SENDER_CPU, Column, Operation, payloadsOf, valuesOf
+from .operation import (
+    BUSY,
+    RATE,
+    RECEIVER_CPU,
+    SENDER_CPU,
+    SPEED,
+    Column,
+    Figure,
+    Operation,
+    payloadsOf,
+    valuesOf,
+)
+
+_P50, _P99 = Column("p50", "p50 us", 1), Column("p99", "p99 us", 1)
+_CPU = (SENDER_CPU, RECEIVER_CPU, BUSY)
 
 REQUEST: Final = Operation(
     name="request",
     summary="a request after the answer to the one before, each a Deferred with a deadline",
     sizes=(64,),
-    columns=(
-        Column("p50", "p50 us", 1),
-        Column("p99", "p99 us", 1),
-        RATE,
-        SENDER_CPU,
-        RECEIVER_CPU,
-    ),
-    figure="p50",
-    lowerIsBetter=True,
+    columns=(_P50, _P99, RATE, *_CPU),
+    figure=Figure(_P50.key, lowerIsBetter=True),
     outstanding=1,
 )
 
@@ -34,8 +41,8 @@ PIPELINED: Final = Operation(
     name="pipelined",
     summary="64 requests at a time, each a Deferred with a deadline",
     sizes=(64,),
-    columns=(RATE, Column("p50", "p50 us", 1), Column("p99", "p99 us", 1), SENDER_CPU, RECEIVER_CPU),
-    figure=RATE.key,
+    columns=(RATE, _P50, _P99, *_CPU),
+    figure=SPEED,
     outstanding=64,
 )
 
@@ -91,8 +98,8 @@ async def ask(channel: Channel, operation: Operation, order: Words) -> Words:
     receiver = await channel.hear()
     values = valuesOf(count, size, seconds, cpu, receiver["cpu"])
     latencies = sorted(asking.latencies)
-    for key, part in (("p50", 0.5), ("p99", 0.99)):
-        values[key] = latencies[int(part * (count - 1))] * 1e6
+    for column, part in ((_P50, 0.5), (_P99, 0.99)):
+        values[column.key] = latencies[int(part * (count - 1))] * 1e6
     return values
 
 

@@ -83,9 +83,12 @@ def topicBytes(topic: str) -> bytes:
     """
     Encode a topic's name as UTF-8.
 
-    @raise EncodingError: it is longer than 254 bytes or holds a TAB.
+    @raise EncodingError: it is longer than 254 bytes, holds a TAB, or what is no character.
     """
-    name = topic.encode("utf-8", "surrogateescape")
+    try:
+        name = topic.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise EncodingError(f"topic {topic!r} holds what is no character") from None
     if len(name) > MAX_TOPIC_LENGTH:
         raise EncodingError(
             f"topic {topic[:32]!r}... has {len(name)} bytes, {MAX_TOPIC_LENGTH} are the most"

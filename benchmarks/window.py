@@ -14,12 +14,10 @@ from twisted.internet.defer import Deferred
 
 from fiscop2p.interfaces import Message
 
-from .operation import KIB, MIB
-
 STEPS: Final = 2
 _MOST_MESSAGES: Final = 4096
-_STEP_BYTES: Final = 8 * MIB
-_TURN_BYTES: Final = 256 * KIB
+_STEP_BYTES: Final = 8 << 20
+_TURN_BYTES: Final = 256 << 10
 
 
 def stepOf(size: int) -> int:

@@ -1,0 +1,244 @@
+"""Topics: who gets what is published, and who answers."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from fiscop2p.errors import EncodingError, NoFollower, TopicRequestFailed
+from fiscop2p.interfaces import Message
+from fiscop2p.wire.amop import ChannelMessage, encodeTopicBody
+from tests.test_service import NetworkTestCase
+
+
+class MulticastTests(NetworkTestCase):
+    """To all who follow."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.got: list[tuple[str, Message]] = []
+
+    def follow(self, *names: str, topic: str = "orders") -> None:
+        for name in names:
+            node = getattr(self, name)
+            node.subscribe(topic, lambda message, name=name: self.got.append((name, message)))
+        self.advance()
+
+    def test_onlyFollowers(self) -> None:
+        """Who follows gets the message, who does not, not."""
+        self.follow("b")
+        self.assertEqual(self.a.multicast("orders", b"1 apple"), 1)
+        self.advance()
+        self.assertEqual(self.got, [("b", Message(self.a.nodeID, b"1 apple", 1, 1, "orders"))])
+
+    def test_all(self) -> None:
+        """All followers get it, the sender too if it follows."""
+        self.follow("a", "b", "c")
+        self.assertEqual(self.a.multicast("orders", b"x"), 3)
+        self.assertEqual(self.got, [])
+        self.advance()
+        self.assertEqual(sorted(name for name, _ in self.got), ["a", "b", "c"])
+
+    def test_nobody(self) -> None:
+        """Publishing what nobody follows is no error, as with FISCO BCOS."""
+        self.assertEqual(self.a.multicast("nothing", b"x"), 0)
+
+    def test_severalHandlers(self) -> None:
+        """Several handlers of a node may follow the same topic; each gets every message."""
+        self.follow("b", "b")
+        self.a.multicast("orders", b"x")
+        self.advance()
+        self.assertEqual(len(self.got), 2)
+
+    def test_unsubscribe(self) -> None:
+        """Who stops following gets nothing any more, once that is known."""
+        handler = self.got.append
+        self.b.subscribe("orders", handler)
+        self.advance()
+        self.b.unsubscribe("orders", handler)
+        self.advance()
+        self.assertEqual(self.a.multicast("orders", b"x"), 0)
+        self.assertRaises(ValueError, self.b.unsubscribe, "orders", handler)
+
+    def test_failingSubscriber(self) -> None:
+        """A subscriber that fails is logged; the others still get the message."""
+        self.b.subscribe("orders", lambda _: 1 // 0)
+        self.follow("b", "c")
+        self.a.multicast("orders", b"x")
+        self.advance()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(sorted(name for name, _ in self.got), ["b", "c"])
+
+    def test_badTopics(self) -> None:
+        """A topic that does not fit the wire is refused."""
+        for topic in ("", "a\tb", "é" * 128):
+            self.assertRaises(EncodingError, self.a.subscribe, topic, print)
+        for topic in ("a\tb", "x" * 255):
+            self.assertRaises(EncodingError, self.a.multicast, topic, b"x")
+            self.assertRaises(EncodingError, self.a.requestTopic, topic, b"x")
+        self.assertEqual(self.a.topics, frozenset())
+
+    def test_longestTopic(self) -> None:
+        """254 bytes are a topic."""
+        topic = "x" * 254
+        self.follow("b", topic=topic)
+        self.a.multicast(topic, b"x")
+        self.advance()
+        self.assertEqual(self.got[0][1].topic, topic)
+
+    def test_largeContent(self) -> None:
+        """Content of any bytes and size comes whole."""
+        self.follow("b")
+        content = bytes(range(256)) * 10_000
+        self.a.multicast("orders", content)
+        self.advance()
+        self.assertEqual(self.got[0][1].payload, content)
+
+
+class RequestTopicTests(NetworkTestCase):
+    """Of one who follows."""
+
+    def ask(self, timeout: float = 3) -> Deferred[bytes]:
+        return self.a.requestTopic("prices", b"apple", timeout=timeout)
+
+    def test_answer(self) -> None:
+        """A follower's answer comes back."""
+        self.b.subscribe("prices", lambda message: message.payload + b": 3")
+        self.advance()
+        answer = self.ask()
+        self.advance()
+        self.assertEqual(self.successResultOf(answer), b"apple: 3")
+
+    def test_oneOfMany(self) -> None:
+        """Each request goes to one follower, and in the long run to each of them."""
+        asked: list[str] = []
+        for name in "abc":
+            getattr(self, name).subscribe("prices", lambda _, name=name: asked.append(name))
+        self.advance()
+        answers = [self.ask() for _ in range(60)]
+        self.advance()
+        self.assertEqual([self.successResultOf(answer) for answer in answers], [b""] * 60)
+        self.assertEqual(len(asked), 60)
+        self.assertEqual(set(asked), {"a", "b", "c"})
+
+    def test_noFollower(self) -> None:
+        """Without a follower the request fails at once."""
+        error = self.failureResultOf(self.ask(), NoFollower).value
+        self.assertIn("'prices'", str(error))
+
+    def test_onlyOurselves(self) -> None:
+        """We may be the only follower."""
+        self.a.subscribe("prices", lambda _: b"3")
+        self.assertEqual(self.successResultOf(self.ask()), b"3")
+
+    def test_nextWhenOneFails(self) -> None:
+        """When a follower fails, the next one is asked."""
+        self.b.subscribe("prices", lambda _: 1 // 0)
+        self.c.subscribe("prices", lambda _: b"3")
+        self.advance()
+        answers = [self.ask() for _ in range(20)]
+        self.advance()
+        self.assertEqual([self.successResultOf(answer) for answer in answers], [b"3"] * 20)
+        self.assertTrue(self.flushLoggedErrors(ZeroDivisionError))
+
+    def test_nextWhenOneIsSilent(self) -> None:
+        """When a follower does not answer in time, the next one is asked."""
+        self.b.subscribe("prices", lambda _: Deferred())
+        self.c.subscribe("prices", lambda _: b"3")
+        self.advance()
+        answers = [self.ask(timeout=1) for _ in range(20)]
+        self.advance(1.2)
+        self.assertEqual([self.successResultOf(answer) for answer in answers], [b"3"] * 20)
+
+    def test_nextWhenOneLeaves(self) -> None:
+        """When a follower leaves, the next one is asked."""
+        self.b.subscribe("prices", lambda _: Deferred())
+        self.c.subscribe("prices", lambda _: b"3")
+        self.advance()
+        answers = [self.ask(timeout=30) for _ in range(20)]
+        self.advance()
+        self.network.cut(self.a, self.b)
+        self.advance()
+        self.assertEqual([self.successResultOf(answer) for answer in answers], [b"3"] * 20)
+
+    def test_allFail(self) -> None:
+        """When all fail, the error says who and why, with the AMOP code."""
+        self.a.subscribe("prices", lambda _: 1 // 0)
+        self.b.subscribe("prices", lambda _: 1 // 0)
+        self.advance()
+        answer = self.ask()
+        self.advance()
+        error = self.failureResultOf(answer, TopicRequestFailed).value
+        self.assertEqual(error.code, 104)
+        self.assertIn("our own subscribers failed", str(error))
+        self.assertIn("code 104", str(error))
+        self.flushLoggedErrors(ZeroDivisionError)
+
+    def test_allSilent(self) -> None:
+        """When nobody answers, the code is 100."""
+        self.b.subscribe("prices", lambda _: Deferred())
+        self.advance()
+        answer = self.ask(timeout=1)
+        self.advance(1.2)
+        self.assertEqual(self.failureResultOf(answer, TopicRequestFailed).value.code, 100)
+
+    def test_cancelled(self) -> None:
+        """A request that is given up asks nobody any more."""
+        asked: list[str] = []
+        for name in "bc":
+            node = getattr(self, name)
+            node.subscribe("prices", lambda _, name=name: asked.append(name) or Deferred())
+        self.advance()
+        answer = self.ask(timeout=1)
+        answer.addErrback(lambda _: None)
+        self.advance()
+        answer.cancel()
+        self.advance(5)
+        self.assertEqual(len(asked), 1)
+
+
+class WireTests(NetworkTestCase):
+    """AMOP as FISCO BCOS nodes and SDKs speak it."""
+
+    def ask(self, frame: bytes) -> ChannelMessage:
+        session = self.a.registry.session(self.b.nodeID)
+        answers: list = []
+        session.request(1, 0, frame, answers.append, 1)
+        self.advance(1.2)
+        if isinstance(answers[0], Exception):
+            raise answers[0]
+        return ChannelMessage.decode(answers[0])
+
+    def test_answerCarriesSeqAndTopic(self) -> None:
+        """A request 0x30 is answered by 0x31 with its seq, result 0, and the topic."""
+        self.b.subscribe("t", lambda message: message.payload.upper())
+        body = encodeTopicBody("t", b"abc")
+        answer = self.ask(ChannelMessage(0x30, b"7" * 32, 0, body).encode())
+        self.assertEqual(answer, (0x31, b"7" * 32, 0, b"\x02tABC"))
+
+    def test_noSubscriber(self) -> None:
+        """Without a subscriber the answer is 104, and the request's data comes back."""
+        body = encodeTopicBody("t", b"abc")
+        answer = self.ask(ChannelMessage(0x30, b"7" * 32, 0, body).encode())
+        self.assertEqual(answer, (0x31, b"7" * 32, 104, body))
+
+    def test_innerTypeDecides(self) -> None:
+        """The packet type of the P2P header is not looked at, as in FISCO BCOS."""
+        got: list[bytes] = []
+        self.b.subscribe("t", lambda message: got.append(message.payload))
+        frame = ChannelMessage(0x35, b"7" * 32, 0, encodeTopicBody("t", b"abc")).encode()
+        self.a.registry.session(self.b.nodeID).request(1, 0, frame, lambda _: None, 1)
+        self.advance(1.2)
+        self.assertEqual(got, [b"abc"])
+
+    def test_malformed(self) -> None:
+        """What is no AMOP message is ignored, and the link kept."""
+        session = self.a.registry.session(self.b.nodeID)
+        good = ChannelMessage(0x30, b"7" * 32, 0, b"\x02tx").encode()
+        zero = ChannelMessage(0x30, b"7" * 32, 0, b"\0").encode()
+        beyond = ChannelMessage(0x30, b"7" * 32, 0, b"\xfft").encode()
+        odd = ChannelMessage(0x99, b"7" * 32, 0, b"\x02t").encode()
+        for frame in (b"", good[:-1], good + b"x", zero, beyond, odd):
+            session.request(1, 0, frame, lambda _: None, 1)
+        self.advance(1.2)
+        self.assertIsNone(session.closeReason)
+        self.assertIn(self.a.nodeID, self.b.registry)

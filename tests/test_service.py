@@ -1,0 +1,290 @@
+"""What an application can do with a node."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from fiscop2p.errors import (
+    EncodingError,
+    HandlerTaken,
+    PeerAbsent,
+    PeerLeft,
+    RequestTimeout,
+)
+from fiscop2p.interfaces import INode, Message
+from fiscop2p.testing import MemoryNetwork
+from tests.strangers import logLines
+
+
+class NetworkTestCase(SynchronousTestCase):
+    """Three nodes that are connected."""
+
+    tls: str | None = None
+
+    def setUp(self) -> None:
+        self.network = MemoryNetwork(3, tls=self.tls)
+        self.addCleanup(self.network.stop)
+        self.a, self.b, self.c = self.network.nodes
+        self.protocolID = self.a.protocolID(1, 1000)
+        self.network.advance(2)
+
+    def advance(self, seconds: float = 0.2) -> None:
+        self.network.advance(seconds)
+
+
+class SendTests(NetworkTestCase):
+    """One way, to one node or all."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.got: list[Message] = []
+        self.b.handle(self.protocolID, self.got.append)
+
+    def test_message(self) -> None:
+        """The handler is told who sent what, under what."""
+        self.a.send(self.b.nodeID, b"hello", protocolID=self.protocolID, packetType=7)
+        self.advance()
+        self.assertEqual(self.got, [Message(self.a.nodeID, b"hello", self.protocolID, 7)])
+
+    def test_inOrder(self) -> None:
+        """Messages arrive in the order in which they were sent, small and large."""
+        sent = [b"%d" % number * (number % 7 * 20_000 + 1) for number in range(200)]
+        for payload in sent:
+            self.a.send(self.b.nodeID, payload, protocolID=self.protocolID)
+        self.advance()
+        self.assertEqual([message.payload for message in self.got], sent)
+
+    def test_absent(self) -> None:
+        """Sending to a node that is not connected is an error at once."""
+        error = self.assertRaises(
+            PeerAbsent, self.a.send, "0" * 128, b"x", protocolID=self.protocolID
+        )
+        self.assertIn("00000000... is not connected", str(error))
+        self.assertRaises(PeerAbsent, self.a.send, self.a.nodeID, b"x", protocolID=self.protocolID)
+
+    def test_badNumbers(self) -> None:
+        """What does not fit the header is refused before anything is sent."""
+        for protocolID, packetType in ((0, 0), (-5, 0), (1 << 31, 0), (9, 65536), (9, -1)):
+            self.assertRaises(
+                EncodingError,
+                self.a.send,
+                self.b.nodeID,
+                b"x",
+                protocolID=protocolID,
+                packetType=packetType,
+            )
+        self.advance()
+        self.assertEqual(self.got, [])
+        self.assertIn(self.b.nodeID, self.a.registry)
+
+    def test_broadcast(self) -> None:
+        """Everybody gets a broadcast but the one who sends it."""
+        heard: list[str] = []
+        for name, node in (("a", self.a), ("c", self.c)):
+            node.handle(self.protocolID, lambda _, name=name: heard.append(name))
+        self.assertEqual(self.a.broadcast(b"all", protocolID=self.protocolID), 2)
+        self.advance()
+        self.assertEqual(heard, ["c"])
+        self.assertEqual([message.payload for message in self.got], [b"all"])
+
+    def test_broadcastToNobody(self) -> None:
+        """A node without peers broadcasts to nobody."""
+        alone = MemoryNetwork(1)
+        self.addCleanup(alone.stop)
+        self.assertEqual(alone.nodes[0].broadcast(b"x", protocolID=self.protocolID), 0)
+
+    def test_providesINode(self) -> None:
+        """Modules find what the interface promises."""
+        self.assertTrue(verifyObject(INode, self.a))
+
+
+class RequestTests(NetworkTestCase):
+    """A request, and its answer."""
+
+    def request(self, **options) -> Deferred[bytes]:
+        return self.a.request(self.b.nodeID, b"question", protocolID=self.protocolID, **options)
+
+    def answerOf(self, handler) -> bytes:
+        self.b.handle(self.protocolID, handler)
+        answer = self.request()
+        self.advance()
+        return self.successResultOf(answer)
+
+    def test_bytes(self) -> None:
+        """A handler may answer at once."""
+        self.assertEqual(self.answerOf(lambda message: message.payload[::-1]), b"noitseuq")
+
+    def test_emptyAnswer(self) -> None:
+        """An answer may be empty."""
+        self.assertEqual(self.answerOf(lambda _: b""), b"")
+
+    def test_deferred(self) -> None:
+        """A handler may answer later, by a Deferred."""
+        later: Deferred[bytes] = Deferred()
+        self.b.handle(self.protocolID, lambda _: later)
+        answer = self.request()
+        self.advance()
+        self.assertNoResult(answer)
+        later.callback(b"at last")
+        self.advance()
+        self.assertEqual(self.successResultOf(answer), b"at last")
+
+    def test_coroutine(self) -> None:
+        """A handler may be a coroutine, and ask others meanwhile."""
+
+        async def ask(message: Message) -> bytes:
+            return await self.b.request(self.c.nodeID, message.payload, protocolID=self.protocolID)
+
+        self.c.handle(self.protocolID, lambda message: b"c says " + message.payload)
+        self.assertEqual(self.answerOf(ask), b"c says question")
+
+    def test_largeAnswer(self) -> None:
+        """Answers of any size come whole."""
+        self.assertEqual(self.answerOf(lambda _: bytes(5_000_000)), bytes(5_000_000))
+
+    def test_timeout(self) -> None:
+        """Without an answer the request fails after its time, and a late answer is nobody's."""
+        later: Deferred[bytes] = Deferred()
+        self.b.handle(self.protocolID, lambda _: later)
+        answer = self.request(timeout=3)
+        self.advance(2.99)
+        self.assertNoResult(answer)
+        self.advance(0.02)
+        error = self.failureResultOf(answer, RequestTimeout).value
+        self.assertIn("within 3 s", str(error))
+        later.callback(b"late")
+        self.advance()
+        self.assertEqual(self.a.counters["responses nobody waited for"], 1)
+
+    def test_absent(self) -> None:
+        """A request to a node that is not there fails at once."""
+        request = self.a.request("0" * 128, b"?", protocolID=self.protocolID)
+        self.failureResultOf(request, PeerAbsent)
+
+    def test_peerLeaves(self) -> None:
+        """A request fails as soon as the peer leaves."""
+        self.b.handle(self.protocolID, lambda _: Deferred())
+        answer = self.request()
+        self.advance()
+        self.network.cut(self.a, self.b)
+        self.advance()
+        self.failureResultOf(answer, PeerLeft)
+
+    def test_cancelled(self) -> None:
+        """A request that is given up is not waited for any more."""
+        later: Deferred[bytes] = Deferred()
+        self.b.handle(self.protocolID, lambda _: later)
+        answer = self.request()
+        answer.addErrback(lambda _: None)
+        self.advance()
+        answer.cancel()
+        later.callback(b"late")
+        self.advance()
+        self.assertEqual(self.a.counters["responses nobody waited for"], 1)
+
+    def test_failingHandler(self) -> None:
+        """A handler that fails is logged, and costs nobody else anything."""
+        broken: Deferred[bytes] = Deferred()
+        answers = iter([ZeroDivisionError("now"), broken, b"fine"])
+
+        def handler(message: Message):
+            answer = next(answers)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        self.b.handle(self.protocolID, handler)
+        requests = [self.request(timeout=1) for _ in range(3)]
+        self.advance()
+        broken.errback(ZeroDivisionError("later"))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+        self.assertEqual(self.successResultOf(requests[2]), b"fine")
+        self.advance(2)
+        for request in requests[:2]:
+            self.failureResultOf(request, RequestTimeout)
+
+    def test_notBytes(self) -> None:
+        """An answer that is not bytes is the handler's error, named in the log."""
+        self.b.handle(self.protocolID, lambda _: "text")
+        request = self.request(timeout=1)
+        self.advance(2)
+        self.failureResultOf(request, RequestTimeout)
+        errors = self.flushLoggedErrors(TypeError)
+        self.assertIn("not str", str(errors[0].value))
+
+    def test_manyAtOnce(self) -> None:
+        """Answers find their requests, in whatever order they come."""
+        waiting: list[tuple[bytes, Deferred[bytes]]] = []
+
+        def handler(message: Message) -> Deferred[bytes]:
+            waiting.append((message.payload, Deferred()))
+            return waiting[-1][1]
+
+        self.b.handle(self.protocolID, handler)
+        requests = [
+            self.a.request(self.b.nodeID, b"%d" % number, protocolID=self.protocolID)
+            for number in range(100)
+        ]
+        self.advance()
+        for payload, later in reversed(waiting):
+            later.callback(b"=" + payload)
+        self.advance()
+        answers = [self.successResultOf(request) for request in requests]
+        self.assertEqual(answers, [b"=%d" % number for number in range(100)])
+
+
+class HandlerTests(NetworkTestCase):
+    """Who takes which protocolID."""
+
+    def test_oneEach(self) -> None:
+        """A protocolID has one handler, and the network's own are not to be had."""
+        self.a.handle(self.protocolID, lambda _: None)
+        for protocolID in (self.protocolID, 1, 2, 100):
+            self.assertRaises(HandlerTaken, self.a.handle, protocolID, lambda _: None)
+
+    def test_unhandle(self) -> None:
+        """A protocolID can be given up, and taken anew."""
+        self.a.handle(self.protocolID, lambda _: None)
+        self.a.unhandle(self.protocolID)
+        self.a.handle(self.protocolID, lambda _: None)
+        self.assertRaises(KeyError, self.a.unhandle, 1)
+
+    def test_impossible(self) -> None:
+        """What cannot be a request's protocolID is refused."""
+        for protocolID in (0, -1, 1 << 40):
+            self.assertRaises(EncodingError, self.a.handle, protocolID, lambda _: None)
+
+
+class ServiceTests(SynchronousTestCase):
+    """Starting and stopping."""
+
+    def test_runningLine(self) -> None:
+        """The log says who runs where."""
+        lines = logLines(self)
+        network = MemoryNetwork(1)
+        node = network.nodes[0]
+        running = [line for line in lines if "is running" in line]
+        self.assertEqual(len(running), 1)
+        self.assertIn(node.nodeID, running[0])
+        self.assertIn("10.0.0.0:30300", running[0])
+        network.stop()
+
+    def test_addPeer(self) -> None:
+        """An address can be added while the node runs; it is dialled at once."""
+        network = MemoryNetwork(0)
+        self.addCleanup(network.stop)
+        one, other = network.addNode(), network.addNode()
+        network.advance(1)
+        self.assertEqual(len(one.registry), 0)
+        one.addPeer(other.settings.listen)
+        network.advance(0.1)
+        self.assertIn(other.nodeID, one.registry)
+        self.assertIn(one.nodeID, other.registry)
+
+
+class TLSRequestTests(RequestTests):
+    """The same over real TLS, by the standard library."""
+
+    tls = "ssl"

@@ -1,0 +1,225 @@
+"""Status sync: a changed seq is followed by request, answer and update."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from fiscop2p.testing import MemoryNetwork
+from fiscop2p.wire.dialect import RC2
+from fiscop2p.wire.frames import encodeMessage
+from tests.strangers import Stranger, dial, logLines, looseContext
+from tests.temporary import temporaryFolder
+
+
+class RealNodeTests(SynchronousTestCase):
+    """What a FISCO BCOS node says and does, and what it hears from us."""
+
+    def setUp(self) -> None:
+        self.network = MemoryNetwork(1, tls="ssl")
+        self.addCleanup(self.network.stop)
+        self.node = self.network.nodes[0]
+        self.node.subscribe("orders", lambda _: None)
+        self.node.subscribe("weather", lambda _: None)
+        self.issued = self.network.agency.issueNode("fisco")
+        self.peer = Stranger()
+        self.lines = logLines(self)
+        context = looseContext(True, self.issued, temporaryFolder(self))
+        dial(self.network, self.node, context, self.peer)
+        self.network.advance(0)
+        self.heard = 0
+
+    def say(self, protocolID: int, packetType: int, seq: int, payload: bytes = b"") -> None:
+        self.peer.transport.write(encodeMessage(RC2, protocolID, packetType, seq, payload))
+        self.network.advance(0)
+
+    def news(self) -> list:
+        frames = self.peer.frames()
+        news, self.heard = frames[self.heard :], len(frames)
+        return news
+
+    def test_answersRequestTopics(self) -> None:
+        """RequestTopics is answered under its seq with our seq and sorted topics."""
+        self.assertEqual(self.news(), [(2, 1, 0, b"2")])
+        self.say(2, 2, 2)
+        self.assertEqual(self.news(), [(-2, 3, 2, b"2\torders\tweather")])
+
+    def test_asksWhenTheSeqIsAnother(self) -> None:
+        """A seq that is another than the one we know makes us ask, once."""
+        self.news()
+        self.say(2, 1, 0, b"7")
+        ((protocolID, packetType, seq, payload),) = self.news()
+        self.assertEqual((protocolID, packetType, payload), (2, 2, b""))
+        self.assertGreaterEqual(seq, 2)
+        self.say(-2, 3, seq, b"7\tnews\tsport")
+        self.assertEqual(self.node.registry.topicsOf(self.issued.nodeID), {"news", "sport"})
+        self.say(2, 1, 0, b"7")
+        self.assertEqual(self.news(), [])
+        self.say(2, 1, 0, b"3")
+        self.assertEqual([frame[:2] for frame in self.news()], [(2, 2)])
+
+    def test_seqZeroIsKnown(self) -> None:
+        """A peer that follows nothing yet is not asked."""
+        self.news()
+        self.say(2, 1, 0, b"0")
+        self.assertEqual(self.news(), [])
+
+    def test_badSeqIsIgnored(self) -> None:
+        """A seq that is no number is ignored, and the link kept, as FISCO BCOS does."""
+        self.news()
+        for text in (b"abc", b"", b"-1", b"4294967296", b"1 "):
+            self.say(2, 1, 0, text)
+        self.assertEqual(self.news(), [])
+        self.assertIsNone(self.peer.lost)
+
+    def test_unknownPacketType(self) -> None:
+        """An unknown topic packet type is ignored, and named in the log."""
+        self.news()
+        self.say(2, 9, 0, b"x")
+        self.assertEqual(self.news(), [])
+        self.assertIsNone(self.peer.lost)
+        self.assertTrue(any("unknown packet type 9" in line for line in self.lines))
+
+    def test_noAnswer(self) -> None:
+        """A peer that does not answer is asked again with its next heartbeat after five seconds."""
+        self.news()
+        self.say(2, 1, 0, b"7")
+        self.network.advance(1)
+        self.say(2, 1, 0, b"7")
+        self.assertEqual(len([frame for frame in self.news() if frame[1] == 2]), 1)
+        self.network.advance(4.5)
+        self.say(2, 1, 0, b"7")
+        self.assertEqual(len([frame for frame in self.news() if frame[1] == 2]), 1)
+        self.assertEqual(self.node.registry.topicsOf(self.issued.nodeID), frozenset())
+
+    def test_changeWhileAsking(self) -> None:
+        """A seq that changes while we ask is asked for right after the answer."""
+        self.news()
+        self.say(2, 1, 0, b"7")
+        ((_, _, seq, _),) = self.news()
+        self.say(2, 1, 0, b"8")
+        self.say(-2, 3, seq, b"7\tnews")
+        ((_, packetType, again, _),) = self.news()
+        self.assertEqual(packetType, 2)
+        self.say(-2, 3, again, b"8\tsport")
+        self.assertEqual(self.node.registry.topicsOf(self.issued.nodeID), {"sport"})
+        self.assertEqual(self.news(), [])
+
+    def test_malformedAnswer(self) -> None:
+        """An answer that is not one is ignored; what was known stays."""
+        self.say(2, 1, 0, b"7")
+        self.say(-2, 3, self.news()[-1][2], b"7\tnews")
+        self.say(2, 1, 0, b"8")
+        self.say(-2, 3, self.news()[-1][2], b"\tsport")
+        self.assertEqual(self.node.registry.topicsOf(self.issued.nodeID), {"news"})
+        self.assertIsNone(self.peer.lost)
+
+    def test_privateTopicsAreNotFollowed(self) -> None:
+        """Followers of a private topic get nothing before they are verified."""
+        self.say(2, 1, 0, b"1")
+        self.say(-2, 3, self.news()[-1][2], b"1\t#!$TopicNeedVerify_secret\tnews")
+        self.assertEqual(self.node.registry.topicsOf(self.issued.nodeID), {"news"})
+        self.assertEqual(self.node.multicast("#!$TopicNeedVerify_secret", b"x"), 0)
+
+    def test_changeIsToldSoon(self) -> None:
+        """A change of ours is announced at once; changes of one moment are told together."""
+        self.news()
+        self.node.subscribe("sport", lambda _: None)
+        self.node.subscribe("news", lambda _: None)
+        self.network.advance(0.2)
+        self.assertEqual(self.news(), [(2, 1, 0, b"4")])
+
+    def test_statusIsNotToldBeforeThereIsOne(self) -> None:
+        """A real node hears nothing of our own protocol before an application uses it."""
+        self.say(2, 1, 0, b"0")
+        self.network.advance(20)
+        self.assertEqual({frame[0] for frame in self.news()}, {2})
+        self.node.setStatus(height=3)
+        self.network.advance(0.2)
+        self.assertEqual(self.news(), [(100, 1, 0, b"1")])
+        self.say(100, 2, 9)
+        self.assertEqual(self.news(), [(-100, 3, 9, b'1\t{"height":3}')])
+
+
+class NodeStatusTests(SynchronousTestCase):
+    """The small dict that every node has of every other."""
+
+    def setUp(self) -> None:
+        self.network = MemoryNetwork(3)
+        self.addCleanup(self.network.stop)
+        self.a, self.b, self.c = self.network.nodes
+        self.network.advance(2)
+        self.told: list = []
+        self.b.statusChanged.subscribe(lambda nodeID, status: self.told.append((nodeID, status)))
+
+    def test_everybodyHoldsIt(self) -> None:
+        """What a node sets, the others come to hold, and are told."""
+        self.assertEqual(self.b.statusOf(self.a.nodeID), {})
+        self.a.setStatus(height=12, version="1.0")
+        self.network.advance(0.2)
+        expected = {"height": 12, "version": "1.0"}
+        self.assertEqual(self.b.statusOf(self.a.nodeID), expected)
+        self.assertEqual(self.c.statusOf(self.a.nodeID), expected)
+        self.assertEqual(self.a.statusOf(self.a.nodeID), expected)
+        self.assertEqual(self.told, [(self.a.nodeID, expected)])
+
+    def test_fieldsAreMerged(self) -> None:
+        """Fields change one by one, and go with None."""
+        self.a.setStatus(height=12, name="x")
+        self.a.setStatus(height=13)
+        self.a.setStatus(name=None)
+        self.network.advance(0.2)
+        self.assertEqual(self.b.statusOf(self.a.nodeID), {"height": 13})
+        self.assertEqual(len(self.told), 1)
+
+    def test_sameAgain(self) -> None:
+        """Setting what is set is no news."""
+        self.a.setStatus(height=12)
+        self.network.advance(0.2)
+        seq = self.a.statusSeq
+        self.a.setStatus(height=12)
+        self.assertEqual(self.a.statusSeq, seq)
+
+    def test_lateComer(self) -> None:
+        """A node that comes later learns it when it is connected."""
+        self.a.setStatus(height=12)
+        self.network.advance(1)
+        late = self.network.addNode([self.a.settings.listen])
+        self.network.advance(1)
+        self.assertEqual(late.statusOf(self.a.nodeID), {"height": 12})
+
+    def test_bad(self) -> None:
+        """What JSON cannot say, or what is too much, is refused, and nothing changes."""
+        from fiscop2p.errors import EncodingError, PeerAbsent
+
+        self.a.setStatus(height=12)
+        for bad in (object(), float("nan"), "x" * 70_000):
+            self.assertRaises(EncodingError, self.a.setStatus, bad=bad)
+        self.assertEqual(self.a.statusOf(self.a.nodeID), {"height": 12})
+        self.assertRaises(PeerAbsent, self.a.statusOf, "0" * 128)
+
+    def test_malformedStatusIsIgnored(self) -> None:
+        """A status that is no JSON object is ignored."""
+        session = self.a.registry.session(self.b.nodeID)
+        for state in (b"[1]", b"{", b"\xff", b"[" * 60_000, b" " * 70_000):
+            self.b._status.sync.change(state)
+            self.network.advance(0.2)
+            self.assertEqual(self.a.statusOf(self.b.nodeID), {})
+        self.assertIsNone(session.closeReason)
+
+
+class ManyNodesTests(SynchronousTestCase):
+    """A network of a hundred nodes."""
+
+    def test_everybodyKnowsEverybodysTopic(self) -> None:
+        """All topics change at once, and all nodes learn them."""
+        network = MemoryNetwork(100)
+        self.addCleanup(network.stop)
+        network.advance(3)
+        self.assertEqual({len(node.registry) for node in network.nodes}, {99})
+        for index, node in enumerate(network.nodes):
+            node.subscribe(f"topic {index}", lambda _: None)
+        network.advance(1)
+        for index, node in enumerate(network.nodes):
+            for other in network.nodes:
+                if other is not node:
+                    self.assertEqual(other.registry.topicsOf(node.nodeID), {f"topic {index}"})
