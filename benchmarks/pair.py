@@ -51,6 +51,7 @@ class Pair:
         self._name = implementation.name
         self._heard: Queue[tuple[str, Words | None]] = Queue()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._listeners: list[Thread] = []
         for role, core in zip(_ROLES, coresToUse(), strict=True):
             self._start(role, folder, core)
 
@@ -64,14 +65,17 @@ class Pair:
         )
         assert child.stdout is not None
         self._children[role] = child
-        Thread(target=self._listen, args=(role, child.stdout), daemon=True).start()
+        listener = Thread(target=self._listen, args=(role, child.stdout), daemon=True)
+        self._listeners.append(listener)
+        listener.start()
 
     def _listen(self, role: str, output: IO[bytes]) -> None:
-        for line in output:
-            try:
-                self._heard.put((role, decode(line)))
-            except ValueError:
-                self._heard.put((role, {ERROR: f"it said {line!r}, which is not JSON"}))
+        with output:
+            for line in output:
+                try:
+                    self._heard.put((role, decode(line)))
+                except ValueError:
+                    self._heard.put((role, {ERROR: f"it said {line!r}, which is not JSON"}))
         self._heard.put((role, None))
 
     def connect(self) -> None:
@@ -108,18 +112,15 @@ class Pair:
         """End both, whatever they are doing."""
         for child in self._children.values():
             child.kill()
+        for listener in self._listeners:
+            listener.join()
         for child in self._children.values():
             child.wait()
-            for pipe in (child.stdin, child.stdout):
-                self._closePipe(pipe)
-
-    @staticmethod
-    def _closePipe(pipe: IO[bytes] | None) -> None:
-        try:
-            if pipe is not None:
-                pipe.close()
-        except BrokenPipeError:
-            pass  # What was still to be written has nobody to read it.
+            assert child.stdin is not None
+            try:
+                child.stdin.close()
+            except BrokenPipeError:
+                pass  # What was still to be written has nobody to read it.
 
     def _tell(self, words: Words) -> None:
         pipe = self._children["sender"].stdin

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from .connector import EndpointConnector, clientEndpoint
 from .interfaces import ILinks, ISession
-from .reasons import CloseReason, closeWords
+from .reasons import CloseReason
 from .session import PeerProtocol
 from .settings import Address
 
@@ -147,7 +147,7 @@ class PeerClientFactory(ReconnectingClientFactory):
             self._rest(AddressState.OURSELVES)
             return
         if self.nodeID not in self._links.registry:
-            self._failed(closeWords(session))
+            self._failed(session.closeReason.words(session.closeDetail))
         self.clientConnectionLost(self.connector, connectionDone)
 
     def _failed(self, words: str) -> None:

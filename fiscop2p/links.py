@@ -17,7 +17,7 @@ from .events import Event
 from .factories import AddressStatus, PeerClientFactory, PeerServerFactory
 from .identity import Identity, abridged
 from .interfaces import ILinks, IPeerTLS, ISession, Receiver
-from .reasons import CloseReason, closeWords
+from .reasons import CloseReason
 from .registry import PeerRegistry
 from .settings import Address, Settings
 
@@ -205,9 +205,9 @@ class Links:
 
     def closed(self, session: ISession) -> None:
         """The link has ended."""
+        self._logClosed(session)
         self._connections.discard(session)
         self._opened.discard(session)
-        self._logClosed(session)
         if session.proven:
             self.registry.remove(session)
         self.sessionClosed.fire(session)
@@ -216,18 +216,24 @@ class Links:
         self._checkEmptied()
 
     def _logClosed(self, session: ISession) -> None:
+        reason: CloseReason = session.closeReason
+        known = {
+            "direction": "to" if session.outbound else "from",
+            "address": session.address,
+            "abridged": abridged(session.nodeID),
+            "words": reason.words(session.closeDetail),
+        }
         if session.proven:
-            self._log.info(
-                "link {direction} {address} (node {abridged}) ended: {words}",
-                direction="to" if session.outbound else "from",
-                address=session.address,
-                abridged=abridged(session.nodeID),
-                words=closeWords(session),
+            self._log.info("link {direction} {address} (node {abridged}) ended: {words}", **known)
+        elif session in self._opened:
+            # A FISCO BCOS node that keeps another link to us ends this one so.
+            self._log.debug(
+                "link {direction} {address} (node {abridged}) ended before it carried anything: "
+                "{words}",
+                **known,
             )
-        elif not session.outbound and session.closeReason is not CloseReason.OURSELVES:
-            self._log.warn(
-                "refused {address}: {words}", address=session.address, words=closeWords(session)
-            )
+        elif not session.outbound and reason is not CloseReason.OURSELVES:
+            self._log.warn("refused {address}: {words}", **known)
 
     def unclaimed(self, session: ISession, protocolID: int) -> None:
         """A request that nobody here takes is counted and dropped, as FISCO BCOS nodes do."""

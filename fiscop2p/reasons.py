@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .interfaces import ISession
 
 
 class CloseReason(Enum):
@@ -24,8 +20,6 @@ class CloseReason(Enum):
     IDLE = "nothing went over it for too long"
     SILENT = "the peer did not answer on it"
 
-
-def closeWords(session: ISession) -> str:
-    """Say why a session ended."""
-    reason: CloseReason = session.closeReason
-    return f"{reason.value}: {session.closeDetail}" if session.closeDetail else reason.value
+    def words(self, detail: str) -> str:
+        """Say it whole, with what is known beyond the reason."""
+        return f"{self.value}: {detail}" if detail else self.value

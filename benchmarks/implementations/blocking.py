@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-import struct
 import sys
-from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
 from time import perf_counter, process_time
@@ -18,98 +16,11 @@ from ..credentials import credentialsOf
 from ..operations.oneway import checkedValues
 from ..operations.operation import payloadsOf
 from ..window import STEPS, stepOf
-from ..words import CONNECT, READY, RESULT, RUN, Words, decode, encode, say
+from ..words import CONNECT, READY, RESULT, RUN, Words, decode, say
+from .blockinglink import BATCH, Link
 
 _HOST = "127.0.0.1"
-_LENGTH = struct.Struct(">I")
-_BATCH: Final = 64 << 10
 _TIMEOUT: Final = 60.0
-
-
-class Link:
-    """Frames behind their length, as C{Int32StringReceiver} has them."""
-
-    def __init__(self, connection: ssl.SSLSocket) -> None:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket = connection
-        self._tail = b""
-
-    def tell(self, words: Words) -> None:
-        """Tell the other end something."""
-        frame = encode(words)
-        self._socket.sendall(_LENGTH.pack(len(frame)) + frame)
-
-    def hear(self) -> Words:
-        """Wait for the next words from the other end."""
-        frames = list(self.frames(1))
-        if not frames:
-            raise EOFError("the link between sender and receiver has ended")
-        return decode(bytes(frames[0]))
-
-    def sendAll(self, payloads: Iterator[bytes]) -> None:
-        """Send payloads, as many as fit into a batch at a time."""
-        pack, sendall = _LENGTH.pack, self._socket.sendall
-        parts: list[bytes] = []
-        held = 0
-        for payload in payloads:
-            size = len(payload)
-            if size >= _BATCH:
-                sendall(pack(size))
-                sendall(payload)
-                continue
-            parts.append(pack(size) + payload)
-            held += size
-            if held >= _BATCH:
-                sendall(b"".join(parts))
-                parts.clear()
-                held = 0
-        if parts:
-            sendall(b"".join(parts))
-
-    def frames(self, count: int) -> Iterator[bytes | bytearray]:
-        """
-        Receive frames.
-
-        @param count: how many; fewer come only if the other end goes.
-        """
-        data, position = self._tail, 0
-        unpack, head = _LENGTH.unpack_from, _LENGTH.size
-        while count:
-            end = len(data)
-            while count and end - position >= head:
-                start = position + head
-                following = start + unpack(data, position)[0]
-                if following > end:
-                    break
-                yield data[start:following]
-                position = following
-                count -= 1
-            else:
-                following = position + head
-            if not count:
-                break
-            missing = following - end
-            if missing > _BATCH:
-                yield self._large(data[start:], missing)
-                data, position = b"", 0
-                count -= 1
-                continue
-            more = self._socket.recv(_BATCH)
-            if not more:
-                return
-            data, position = data[position:] + more, 0
-        self._tail = data[position:]
-
-    def _large(self, first: bytes, missing: int) -> bytearray:
-        payload = bytearray(len(first) + missing)
-        payload[: len(first)] = first
-        room = memoryview(payload)[len(first) :]
-        while room:
-            filled = self._socket.recv_into(room)
-            if not filled:
-                raise EOFError("the link between sender and receiver has ended")
-            room = room[filled:]
-        return payload
 
 
 def _send(link: Link, order: Words) -> Words:
@@ -192,7 +103,7 @@ def runSide(role: str, folder: Path) -> None:
     """Be one of the two processes."""
     credentials = credentialsOf(folder, role, "ssl")
     summary = (
-        f"{_BATCH >> 10} KiB a write, TLS 1.2 by ssl ({ssl.OPENSSL_VERSION}), {credentials.curve}"
+        f"{BATCH >> 10} KiB a write, TLS 1.2 by ssl ({ssl.OPENSSL_VERSION}), {credentials.curve}"
     )
     if role == "receiver":
         _runReceiver(credentials, summary)

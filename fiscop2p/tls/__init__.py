@@ -50,6 +50,11 @@ def chooseTLS(credentials: Credentials, clock: IReactorTime, wanted: str = "auto
             faults.append(f"{name}: {fault}")
         else:
             return tls
+    if wanted != "auto":
+        raise TLSUnavailable(
+            f"TLS by {wanted} cannot do the curve of this network, {credentials.curve} "
+            f"({faults[0]}); auto looks for one that can"
+        )
     raise TLSUnavailable(
         f"no TLS on this machine can do the curve of this network, {credentials.curve} "
         f"({'; '.join(faults)}). Use a Python whose ssl module is built with OpenSSL 3.x "

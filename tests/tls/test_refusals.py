@@ -6,6 +6,7 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from warnings import catch_warnings, simplefilter
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
@@ -167,7 +168,9 @@ class RefusalsMixin:
         """TLS before 1.2 is not spoken."""
         context = looseContext(True, self.agency.issueNode("n"), self.folder, None)
         context.set_ciphers("ALL:@SECLEVEL=0")
-        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+        with catch_warnings():
+            simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
         stranger = Stranger()
         dial(self.network, self.node, context, stranger)
         self.network.advance(1)
