@@ -146,8 +146,11 @@ class PeerClientFactory(ReconnectingClientFactory):
         if session.closeReason is CloseReason.OURSELVES:
             self._rest(AddressState.OURSELVES)
             return
-        if self.nodeID not in self._links.registry:
-            self._failed(session.closeReason.words(session.closeDetail))
+        words = session.closeReason.words(session.closeDetail)
+        if session.proven:
+            self.lastError = words
+        elif self.nodeID not in self._links.registry:
+            self._failed(words)
         self.clientConnectionLost(self.connector, connectionDone)
 
     def _failed(self, words: str) -> None:

@@ -151,6 +151,7 @@ class ISession(Interface):
     address = Attribute("L{Address}: the remote end of the link.")
     outbound = Attribute("C{bool}: whether we dialled.")
     proven = Attribute("C{bool}: whether the peer has sent a valid frame.")
+    lastReceived = Attribute("C{float}: the clock's time when bytes last came.")
     closeReason = Attribute("L{CloseReason} or L{None}: why it ends or has ended.")
     closeDetail = Attribute("C{str}: the same in a sentence.")
     factory = Attribute("L{PeerServerFactory} or L{PeerClientFactory}: what made it.")

@@ -23,6 +23,7 @@ from .settings import Address, Settings
 
 _FIRST_SEQ: Final = 2
 _LAST_SEQ: Final = 0xFFFFFFFF
+_MISSED: Final = 1.5
 
 
 @implementer(ILinks)
@@ -184,9 +185,20 @@ class Links:
                 session.abort(CloseReason.REFUSED, str(error))
 
     def opened(self, session: ISession) -> None:
-        """The peer is let in."""
+        """The peer is let in, unless we dialled a node whose link stands already."""
         self._opened.add(session)
-        self.sessionOpened.fire(session)
+        if session.outbound and self._isHeard(session.nodeID):
+            # Nothing went over it, so neither side counts on it.
+            session.abort(CloseReason.DUPLICATE)
+        else:
+            self.sessionOpened.fire(session)
+
+    def _isHeard(self, nodeID: str) -> bool:
+        """Whether a link to a node stands that has not missed a heartbeat."""
+        if nodeID not in self.registry:
+            return False
+        silence: float = self.clock.seconds() - self.registry.session(nodeID).lastReceived
+        return silence < _MISSED * self.settings.heartbeat
 
     def proven(self, session: ISession) -> None:
         """The link stands."""

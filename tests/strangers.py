@@ -70,7 +70,9 @@ def looseContext(
     return context
 
 
-class _Dialler(ClientFactory):
+class Dialler(ClientFactory):
+    """Builds what it is told to build, for either side."""
+
     noisy = False
 
     def __init__(self, build: Callable[[], Any]) -> None:
@@ -93,7 +95,7 @@ def dial(
         return stranger if context is None else MemoryTLSTransport(context, True, stranger)
 
     address = node.settings.listen
-    MemoryReactor(network.fabric, host).connectTCP(address.host, address.port, _Dialler(build))
+    MemoryReactor(network.fabric, host).connectTCP(address.host, address.port, Dialler(build))
 
 
 def listen(network: MemoryNetwork, context: ssl.SSLContext, stranger: Stranger) -> None:
@@ -102,7 +104,7 @@ def listen(network: MemoryNetwork, context: ssl.SSLContext, stranger: Stranger) 
     def build() -> Any:
         return MemoryTLSTransport(context, False, stranger)
 
-    MemoryReactor(network.fabric, STRANGER).listenTCP(PORT, _Dialler(build))
+    MemoryReactor(network.fabric, STRANGER).listenTCP(PORT, Dialler(build))
 
 
 def logLines(case: SynchronousTestCase) -> list[str]:

@@ -209,7 +209,7 @@ class ProcessTests(SynchronousTestCase):
 
     def test_whatAChildFailsOfIsShown(self) -> None:
         absent = Implementation("absent", "there is none", "absent", ())
-        with closing(Pair(absent, Path(self.mktemp()))) as pair:
+        with closing(Pair(absent, Path("absent"))) as pair:
             error = self.assertRaises(ChildFailed, pair.connect)
         self.assertIn("KeyError: 'absent'", str(error))
 

@@ -249,7 +249,7 @@ class MemoryTLSTransport(Protocol):
         if self._closing:
             producer.stopProducing()
             return
-        self._producer = IPushProducer(producer)
+        self._producer = cast(IPushProducer, producer)
 
     def unregisterProducer(self) -> None:
         """Forget the producer; a close that was asked for goes ahead."""

@@ -1,0 +1,220 @@
+"""The TLS transport on the standard library: everything arrives, in order, and then it closes."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from random import randbytes
+
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.protocol import Protocol
+from twisted.trial.unittest import SynchronousTestCase
+
+from fiscop2p.authority import Authority
+from fiscop2p.testing.clock import VirtualClock
+from fiscop2p.testing.fabric import Fabric, MemoryReactor
+from fiscop2p.tls.transport import MemoryTLSTransport
+from tests.strangers import Dialler, looseContext
+from tests.temporary import temporaryFolder
+
+
+class Upper(Protocol):
+    """What stands above TLS; it writes everything down."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.data = b""
+        self.reason = None
+
+    def connectionMade(self) -> None:
+        self.told.append("connected")
+
+    def handshakeCompleted(self) -> None:
+        self.told.append("handshake")
+
+    def dataReceived(self, data: bytes) -> None:
+        self.data += data
+
+    def connectionLost(self, reason) -> None:
+        self.told.append("lost")
+        self.reason = reason
+
+    def pauseProducing(self) -> None:
+        self.told.append("pause")
+
+    def resumeProducing(self) -> None:
+        self.told.append("resume")
+
+    def stopProducing(self) -> None:
+        self.told.append("stop")
+
+
+class TransportTests(SynchronousTestCase):
+    """Two ends in memory."""
+
+    def setUp(self) -> None:
+        self.folder: Path = temporaryFolder(self)
+        self.clock = VirtualClock()
+        fabric = Fabric(self.clock)
+        self.path = fabric.path("10.0.0.1", "10.0.0.2")
+        issued = Authority.makeRoot().issueAgency("agency").issueNode("node")
+        self.client, self.server = Upper(), Upper()
+        server = looseContext(False, issued, self.folder)
+        self.context = looseContext(True, None, self.folder)
+        MemoryReactor(fabric, "10.0.0.2").listenTCP(
+            1, Dialler(lambda: MemoryTLSTransport(server, False, self.server))
+        )
+        self.reactor = MemoryReactor(fabric, "10.0.0.1")
+        self.reactor.connectTCP(
+            "10.0.0.2", 1, Dialler(lambda: MemoryTLSTransport(self.context, True, self.client))
+        )
+
+    def advance(self, seconds: float = 0.0) -> None:
+        self.clock.advance(seconds)
+
+    def connect(self) -> None:
+        self.advance()
+        self.assertEqual(self.client.told, ["connected", "handshake"])
+        self.assertEqual(self.server.told, ["connected", "handshake"])
+
+    def test_everySizeArrives(self) -> None:
+        """Bytes arrive in order, whatever the size of the pieces."""
+        self.connect()
+        pieces = [randbytes(size) for size in (1, 16_384, 16_385, 262_144, 262_145, 3_000_000, 7)]
+        for piece in pieces:
+            self.client.transport.write(piece)
+        self.client.transport.writeSequence([b"a", b"b"])
+        self.advance()
+        self.assertEqual(self.server.data, b"".join(pieces) + b"ab")
+
+    def test_writtenBeforeTheHandshake(self) -> None:
+        """What is written too early waits for the handshake."""
+        self.path.latency = 1
+        self.advance(2)
+        self.client.transport.write(b"early")
+        self.assertEqual(self.server.data, b"")
+        self.advance(10)
+        self.assertEqual(self.server.data, b"early")
+        self.assertEqual(self.server.told, ["connected", "handshake"])
+
+    def test_closeSendsTheRest(self) -> None:
+        """A close waits until everything is sent, and both ends see a clean end."""
+        self.connect()
+        rest = randbytes(2_000_000)
+        self.client.transport.write(rest)
+        self.client.transport.loseConnection()
+        self.client.transport.write(b"too late")
+        self.advance()
+        self.assertEqual(self.server.data, rest)
+        self.assertTrue(self.client.reason.check(ConnectionDone))
+        self.assertTrue(self.server.reason.check(ConnectionDone))
+
+    def test_closeWaitsForAnUnreadyPeer(self) -> None:
+        """A peer that does not read yet keeps the rest from being sent, not from being kept."""
+        self.connect()
+        self.server.transport.pauseProducing()
+        rest = randbytes(2_000_000)
+        self.client.transport.write(rest)
+        self.client.transport.loseConnection()
+        self.advance(5)
+        self.assertEqual(self.server.data, b"")
+        self.server.transport.resumeProducing()
+        self.advance()
+        self.assertEqual(self.server.data, rest)
+        self.assertEqual(self.client.told[-1], "lost")
+
+    def test_abort(self) -> None:
+        """An abort drops everything, at once."""
+        self.connect()
+        self.client.transport.write(randbytes(2_000_000))
+        self.client.transport.abortConnection()
+        self.advance()
+        self.assertTrue(self.client.reason.check(ConnectionAborted))
+        self.assertTrue(self.server.reason.check(ConnectionLost))
+
+    def test_nothingAfterTheClose(self) -> None:
+        """After we have closed nothing is handed up any more."""
+        self.connect()
+        self.server.transport.loseConnection()
+        self.client.transport.write(b"late")
+        self.advance()
+        self.assertEqual(self.server.data, b"")
+
+    def test_raggedEnd(self) -> None:
+        """A peer that closes TCP without close_notify ends the link normally."""
+        self.connect()
+        self.client.transport.write(b"last")
+        self.client.transport.transport.unregisterProducer()
+        self.client.transport.transport.loseConnection()
+        self.advance()
+        self.assertEqual(self.server.data, b"last")
+        self.assertTrue(self.server.reason.check(ConnectionDone))
+
+    def test_damagedRecord(self) -> None:
+        """What came before a damaged record is handed up, then the link ends with the fault."""
+        self.connect()
+        self.client.transport.write(b"good")
+        self.client.transport.transport.write(b"\x17\x03\x03\x00\x20" + bytes(32))
+        self.advance()
+        self.assertEqual(self.server.data, b"good")
+        self.assertTrue(self.server.reason.check(ssl.SSLError))
+
+    def test_producerIsPausedAndResumed(self) -> None:
+        """A push producer is paused while much waits, and resumed when it has gone."""
+        self.connect()
+        self.client.transport.registerProducer(self.client, True)
+        self.server.transport.pauseProducing()
+        self.client.transport.write(randbytes(1_000_000))
+        self.advance()
+        self.assertEqual(self.client.told[2:], ["pause"])
+        self.server.transport.resumeProducing()
+        self.advance()
+        self.assertEqual(self.client.told[2:], ["pause", "resume"])
+        self.client.transport.loseConnection()
+        self.advance()
+        self.assertNotIn("lost", self.client.told)
+        self.client.transport.unregisterProducer()
+        self.advance()
+        self.assertIn("lost", self.client.told)
+
+    def test_onlyOnePushProducer(self) -> None:
+        """A second producer, and a pull producer, are refused."""
+        self.connect()
+        transport = self.client.transport
+        self.assertRaises(NotImplementedError, transport.registerProducer, self.client, False)
+        transport.registerProducer(self.client, True)
+        self.assertRaises(RuntimeError, transport.registerProducer, self.client, True)
+
+    def test_closeInTheHandshake(self) -> None:
+        """A close while the handshake is under way gives it up."""
+        self.path.latency = 1
+        self.advance(2)
+        self.client.transport.loseConnection()
+        self.advance(5)
+        self.assertEqual(self.client.told, ["connected", "lost"])
+        self.assertEqual(self.server.told, ["connected", "lost"])
+        self.assertEqual(self.server.data, b"")
+
+    def test_addresses(self) -> None:
+        """The transport knows both ends."""
+        self.connect()
+        self.assertEqual(self.client.transport.getPeer().host, "10.0.0.2")
+        self.assertEqual(self.client.transport.getHost().host, "10.0.0.1")
+        self.assertIsNotNone(self.client.transport.getPeerCertificate())
+        self.assertIsNone(self.server.transport.getPeerCertificate())
+
+    def test_resumedSession(self) -> None:
+        """A session is never resumed: every handshake shows the certificates anew."""
+        self.connect()
+        session = self.client.transport._tls.session
+        self.client, self.server = Upper(), Upper()
+
+        def resuming() -> MemoryTLSTransport:
+            transport = MemoryTLSTransport(self.context, True, self.client)
+            transport._tls.session = session
+            return transport
+
+        self.reactor.connectTCP("10.0.0.2", 1, Dialler(resuming))
+        self.advance()
+        self.assertEqual(self.server.told, ["connected", "lost"])
+        self.assertIn("resumed a session", self.server.reason.getErrorMessage())
