@@ -217,4 +217,4 @@ class TransportTests(SynchronousTestCase):
         self.reactor.connectTCP("10.0.0.2", 1, Dialler(resuming))
         self.advance()
         self.assertEqual(self.server.told, ["connected", "lost"])
-        self.assertIn("resumed a session", self.server.reason.getErrorMessage())
+        self.assertIn("resumed a session", self.client.reason.getErrorMessage())
