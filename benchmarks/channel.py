@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredQueue
@@ -18,11 +18,9 @@ class Channel(ABC):
 
     Messages, requests and words keep their order.
 
-    @ivar send: sends one payload one way, as an application would.
     @ivar ask: sends a payload and returns a Deferred of its answer, with a deadline.
     """
 
-    send: Callable[[bytes], object]
     ask: Callable[[bytes], Deferred[bytes]]
 
     def __init__(self) -> None:
@@ -35,6 +33,10 @@ class Channel(ABC):
     def wordsArrived(self, line: bytes) -> None:
         """The other end has told something."""
         self._heard.put(decode(line))
+
+    @abstractmethod
+    def sendAll(self, payloads: Iterable[bytes]) -> None:
+        """Send each payload one way, one by one, as an application would."""
 
     @abstractmethod
     def tell(self, words: Words) -> None:

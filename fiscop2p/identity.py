@@ -92,8 +92,13 @@ def identityOf(certificate: x509.Certificate) -> Identity:
 def _commonName(name: x509.Name) -> str:
     """The common name, or the whole name where there is none, as FISCO BCOS does."""
     for attribute in name.get_attributes_for_oid(NameOID.COMMON_NAME):
-        return str(attribute.value)
-    return name.rfc4514_string()
+        return _printable(str(attribute.value))
+    return _printable(name.rfc4514_string())
+
+
+def _printable(text: str) -> str:
+    """Whatever a certificate says, in a log it is one line."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 @dataclass(frozen=True)
@@ -174,7 +179,10 @@ def _read(file: Path) -> bytes:
 def _certificates(file: Path) -> list[x509.Certificate]:
     pem = _read(file)
     try:
-        return x509.load_pem_x509_certificates(pem)
+        found = x509.load_pem_x509_certificates(pem)
+        if len(found) != pem.count(b"-----BEGIN CERTIFICATE-----"):
+            raise ValueError("one of them has no END CERTIFICATE line")
+        return found
     except ValueError as error:
         if b"-----BEGIN CERTIFICATE-----" in pem:
             raise CredentialsError(f"{file}: a certificate in it is damaged: {error}") from None
@@ -213,6 +221,11 @@ def _pathToRoot(
         if above is None:
             break
         path.append(above)
+    if path[-1].issuer == path[-1].subject:
+        raise CredentialsError(
+            f"{certificateFile}: leads to another CA than the one in {caFile}: take the ca.crt of "
+            "the chain that issued the node's certificate"
+        )
     raise CredentialsError(
         f"{certificateFile}: does not lead to the CA in {caFile}: the issuer of "
         f"{_commonName(path[-1].subject)} is {_commonName(path[-1].issuer)}, which is in neither "

@@ -10,6 +10,7 @@ from twisted.plugin import IPlugin
 from zope.interface import Attribute, Interface
 
 from .errors import DeliveryError
+from .wire.frames import EncodedFrame
 
 if TYPE_CHECKING:
     from .identity import Identity
@@ -105,6 +106,13 @@ class ILinks(Interface):
     def nextSeq() -> int:
         """Give the seq of the next frame: one counter a node, 2 is the first."""
 
+    def encode(protocolID: int, packetType: int, seq: int, payload: bytes) -> EncodedFrame:
+        """
+        Make a frame in the network's dialect, compressed where it pays.
+
+        @raise EncodingError: a number does not fit its field.
+        """
+
     def judge(identity: Identity) -> None:
         """
         Let a peer in, or not.
@@ -133,7 +141,7 @@ class ILinks(Interface):
     sessionOpened = Attribute("L{Event} of a session: it may be written to.")
     sessionClosed = Attribute("L{Event} of a session: it has ended.")
 
-    def writeToAll(frame: bytes) -> None:
+    def writeToAll(frame: EncodedFrame) -> None:
         """Queue an encoded frame on every link that is open, proven or not."""
 
     def flushSoon(session: ISession) -> None:
@@ -156,7 +164,7 @@ class ISession(Interface):
     closeDetail = Attribute("C{str}: the same in a sentence.")
     factory = Attribute("L{PeerServerFactory} or L{PeerClientFactory}: what made it.")
 
-    def write(frame: bytes) -> None:
+    def write(frame: EncodedFrame) -> None:
         """Queue an encoded frame; it leaves at the end of the reactor's turn."""
 
     def request(

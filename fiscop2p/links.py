@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import chain, repeat
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
@@ -20,9 +22,9 @@ from .interfaces import ILinks, IPeerTLS, ISession, Receiver
 from .reasons import CloseReason
 from .registry import PeerRegistry
 from .settings import Address, Settings
+from .wire.frames import Encode, EncodedFrame, encoder
 
-_FIRST_SEQ: Final = 2
-_LAST_SEQ: Final = 0xFFFFFFFF
+_SEQS: Final = range(2, 1 << 32)
 _MISSED: Final = 1.5
 
 
@@ -58,12 +60,14 @@ class Links:
         self.reactor = reactor
         self.clock = reactor
         self.receivers: dict[int, Receiver] = {}
+        self.encode: Encode = encoder(settings.dialect, settings.compress, settings.maxFrameLength)
+        # Counts without end: after the last seq comes the first again.
+        self.nextSeq: Callable[[], int] = chain.from_iterable(repeat(_SEQS)).__next__
         self.sessionOpened: Event[ISession] = Event()
         self.sessionClosed: Event[ISession] = Event()
         self.unclaimedCount = 0
         self.unmatchedCount = 0
         self._identity = identity
-        self._lastSeq = _FIRST_SEQ - 1
         self._connections: set[ISession] = set()
         self._opened: set[ISession] = set()
         self._toFlush: list[ISession] = []
@@ -159,11 +163,6 @@ class Links:
             session.abortIfIdle(now)
 
     # What a session needs, and tells.
-
-    def nextSeq(self) -> int:
-        """Give the seq of the next frame; see L{ILinks.nextSeq}."""
-        self._lastSeq = self._lastSeq + 1 if self._lastSeq < _LAST_SEQ else _FIRST_SEQ
-        return self._lastSeq
 
     def judge(self, identity: Identity) -> None:
         """Let a peer in, or not; see L{ILinks.judge}."""
@@ -282,7 +281,7 @@ class Links:
         self._flushCall = None
         self.flush()
 
-    def writeToAll(self, frame: bytes) -> None:
+    def writeToAll(self, frame: EncodedFrame) -> None:
         """Queue an encoded frame on every link that is open, proven or not."""
         for session in self._opened:
             session.write(frame)

@@ -16,8 +16,8 @@ class PendingRequests:
     """
     The requests of one link, by seq.
 
-    Deadlines are met within a hundredth of a second; a timer of its own for each request would cost
-    more than the request.
+    Each callback is called once, and must not raise.  Deadlines are met within a hundredth of a
+    second; a timer of its own for each request would cost more than the request.
     """
 
     def __init__(self, clock: IReactorTime) -> None:

@@ -23,6 +23,7 @@ class PeerRegistry:
     Every node has one active session.  A further link to a node that has one is a spare until it is
     settled which of the two stays; see L{add}.
 
+    @ivar find: gives the session of a node ID, or L{None}.
     @ivar joined: L{Event} of a node ID: the node is connected.
     @ivar left: L{Event} of a node ID: it is not any more.
     @ivar topicsChanged: L{Event} of a node ID: it follows other topics than before.
@@ -39,6 +40,7 @@ class PeerRegistry:
         self.topicsChanged: Event[str] = Event()
         self._ownID = ownID
         self._active: dict[str, ISession] = {}
+        self.find = self._active.get
         self._spares: dict[str, list[ISession]] = {}
         self._topics: dict[ISession, frozenset[str]] = {}
         self._followers: dict[str, dict[str, ISession]] = {}
@@ -65,12 +67,13 @@ class PeerRegistry:
 
         @raise PeerAbsent: it is not connected.
         """
-        try:
-            return self._active[nodeID]
-        except KeyError:
-            raise self._absent(nodeID) from None
+        session = self.find(nodeID)
+        if session is None:
+            raise self.absent(nodeID)
+        return session
 
-    def _absent(self, nodeID: str) -> PeerAbsent:
+    def absent(self, nodeID: str) -> PeerAbsent:
+        """The error that a node is not connected."""
         if nodeID == self._ownID:
             return PeerAbsent(f"node {abridged(nodeID)} is this node itself")
         return PeerAbsent(f"node {abridged(nodeID)} is not connected")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from twisted.internet.error import ConnectionDone
@@ -19,7 +19,7 @@ from .pending import PendingRequests
 from .reasons import CloseReason
 from .settings import Address
 from .wire.dialect import TOPIC
-from .wire.frames import FrameParser, encodeMessage
+from .wire.frames import EncodedFrame, Frame, FrameParser
 from .wire.syncing import REQUEST_STATE
 
 CLOSE_GRACE: Final = 5.0
@@ -111,13 +111,15 @@ class PeerProtocol(Protocol):
         """Take frames out of the stream, and each to the one it is for."""
         self.lastReceived = self._clock.seconds()
         receivers = self._receivers
+        frames = self._parser.feed(data)
+        if not self.proven:
+            frames = self._proving(frames)
         try:
-            for protocolID, packetType, seq, payload in self._parser.feed(data):
-                if not self.proven:
-                    self._prove()
-                if self.closeReason is not None:
-                    return
-                receive = receivers.get(protocolID)
+            # Frames of a chunk are mostly for the same receiver.
+            receive, before = None, 0
+            for _, _, protocolID, packetType, seq, payload in frames:
+                if protocolID != before:
+                    receive, before = receivers.get(protocolID), protocolID
                 if receive is not None:
                     receive(self, packetType, seq, payload)
                 elif protocolID <= 0:
@@ -129,9 +131,13 @@ class PeerProtocol(Protocol):
         # Answers leave now, not a turn later.
         self._links.flush()
 
-    def _prove(self) -> None:
-        self.proven = True
-        self._links.proven(self)
+    def _proving(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """The first of these frames proves the link."""
+        for frame in frames:
+            if not self.proven:
+                self.proven = True
+                self._links.proven(self)
+            yield frame
 
     def _responseReceived(self, seq: int, payload: bytes) -> None:
         if not self._pending.answer(seq, payload):
@@ -161,21 +167,21 @@ class PeerProtocol(Protocol):
 
     # The way out.
 
-    def write(self, frame: bytes) -> None:
+    def write(self, frame: EncodedFrame) -> None:
         """Queue an encoded frame, which leaves at the end of the reactor's turn."""
-        if self.closeReason is not None:
-            return
-        if not self._outgoing:
+        outgoing = self._outgoing
+        if not outgoing:
+            if self.closeReason is not None:
+                return
             self._links.flushSoon(self)
-        self._outgoing.append(frame)
+        outgoing += frame
 
     def flush(self) -> None:
         """Send what is queued, unless the transport has enough."""
         if self._outgoing and self._blockedSince is None:
-            data = b"".join(self._outgoing)
-            self._outgoing.clear()
+            pieces, self._outgoing = self._outgoing, []
             transport: Any = self.transport
-            transport.write(data)
+            transport.writeSequence(pieces)
 
     def request(
         self,
@@ -187,13 +193,13 @@ class PeerProtocol(Protocol):
     ) -> int:
         """Send a request; see L{ISession.request}."""
         seq = self._links.nextSeq()
-        self.write(self._encode(protocolID, packetType, seq, payload))
+        self.write(self._links.encode(protocolID, packetType, seq, payload))
         self._pending.add(seq, callback, timeout)
         return seq
 
     def respond(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
         """Answer a request of this protocolID and seq."""
-        self.write(self._encode(-protocolID, packetType, seq, payload))
+        self.write(self._links.encode(-protocolID, packetType, seq, payload))
 
     def forget(self, seq: int) -> None:
         """Drop a request; see L{ISession.forget}."""
@@ -202,12 +208,6 @@ class PeerProtocol(Protocol):
     def ping(self, callback: Callable[[Outcome], None]) -> None:
         """Ask for the peer's topics: the one request that every FISCO BCOS node answers."""
         self.request(TOPIC, REQUEST_STATE, b"", callback, PROBE_TIMEOUT)
-
-    def _encode(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> bytes:
-        settings = self._settings
-        return encodeMessage(
-            settings.dialect, protocolID, packetType, seq, payload, settings.compress
-        )
 
     # The end.
 

@@ -52,7 +52,7 @@ class Address(NamedTuple):
                 raise SetupError(f"{text!r}: {host!r} is not an IPv6 address")
         elif ":" in host:
             raise SetupError(f"{text!r}: write an IPv6 address as [address]:port")
-        if not colon or not host or any(c.isspace() for c in host):
+        if not colon or not host or any(c.isspace() or c in "[]" for c in host):
             raise SetupError(f"{text!r} is not an address: expected host:port or [ipv6]:port")
         if not (_PORT.fullmatch(port) and 1 <= int(port) <= 65535):
             raise SetupError(f"{text!r}: port {port!r} is not a number from 1 to 65535")

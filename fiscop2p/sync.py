@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from .errors import MalformedMessage
 from .identity import abridged
 from .interfaces import ILinks, ISession, Outcome
-from .wire.frames import encodeMessage
+from .wire.frames import EncodedFrame
 from .wire.syncing import (
     REQUEST_STATE,
     SEND_SEQ,
@@ -107,9 +107,10 @@ class SeqSync:
         self._soon = None
         self.announce()
 
-    def _announcement(self) -> bytes:
-        dialect = self._links.settings.dialect
-        return encodeMessage(dialect, self._protocolID, SEND_SEQ, 0, encodeSeq(self.seq))
+    def _announcement(self) -> EncodedFrame:
+        text = encodeSeq(self.seq)
+        frame: EncodedFrame = self._links.encode(self._protocolID, SEND_SEQ, 0, text)
+        return frame
 
     def _greet(self, session: ISession) -> None:
         if self.seq or self._announceUnset:

@@ -18,7 +18,7 @@ from fiscop2p.testing.fabric import MemoryReactor
 from fiscop2p.testing.network import PORT, writeCredentials
 from fiscop2p.tls.transport import MemoryTLSTransport
 from fiscop2p.wire.dialect import RC2
-from fiscop2p.wire.frames import Frame, FrameParser
+from fiscop2p.wire.frames import FrameParser
 
 STRANGER = "10.9.9.9"
 
@@ -48,9 +48,9 @@ class Stranger(Protocol):
     def connectionLost(self, reason: Any = None) -> None:
         self.lost = reason
 
-    def frames(self) -> list[Frame]:
-        """The frames that came."""
-        return list(FrameParser(RC2).feed(self.data))
+    def frames(self) -> list[tuple[int, int, int, bytes]]:
+        """protocolID, packetType, seq and payload of each frame that came."""
+        return [frame[2:] for frame in FrameParser(RC2).feed(self.data)]
 
 
 def looseContext(

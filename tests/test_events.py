@@ -4,6 +4,7 @@ Tests for L{fiscop2p.events}.
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.events import Event
@@ -70,6 +71,37 @@ class EventTests(SynchronousTestCase):
         (failure,) = self.flushLoggedErrors(RuntimeError)
         self.assertEqual(failure.getErrorMessage(), "no luck")
 
+    def test_oneFailsLater(self) -> None:
+        """So is one that fails later, as a Deferred or a coroutine; nobody waits for it."""
+        waiting: Deferred[None] = Deferred()
+
+        async def waits(what: object) -> None:
+            await waiting
+            self.told.append("never")
+
+        self.event.subscribe(waits)
+        self.event.subscribe(lambda what: fail(LookupError(what)))
+        self.event.subscribe(self.told.append)
+        self.event.fire("luck")
+        self.assertEqual(self.told, ["luck"])
+        self.assertEqual(len(self.flushLoggedErrors(LookupError)), 1)
+        waiting.errback(RuntimeError("too late"))
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual(self.told, ["luck"])
+
+    def test_coroutine(self) -> None:
+        """A coroutine is told like a function, and runs to its end."""
+        waiting: Deferred[str] = Deferred()
+
+        async def waits(what: object) -> None:
+            self.told.append((what, await waiting))
+
+        self.event.subscribe(waits)
+        self.event.fire(1)
+        self.assertEqual(self.told, [])
+        waiting.callback("done")
+        self.assertEqual(self.told, [(1, "done")])
+
     def test_unsubscribingWhileItHappens(self) -> None:
         """One may unsubscribe when told; the others are told all the same."""
 
@@ -88,7 +120,8 @@ class EventTests(SynchronousTestCase):
 
         def again(what: object) -> None:
             self.told.append(what)
-            self.event.subscribe(again)
+            if len(self.told) < 5:
+                self.event.subscribe(again)
 
         self.event.subscribe(again)
         self.event.fire(1)

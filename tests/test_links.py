@@ -16,7 +16,6 @@ from fiscop2p.testing import MemoryNetwork
 from fiscop2p.testing.fabric import MemoryReactor
 from fiscop2p.testing.network import PORT
 from fiscop2p.wire.dialect import RC1, RC2
-from fiscop2p.wire.frames import encodeMessage
 from tests.strangers import STRANGER, Stranger, dial, listen, logLines, looseContext
 from tests.temporary import temporaryFolder
 
@@ -177,7 +176,7 @@ class RetryTests(SynchronousTestCase):
         self.network.advance(60)
         agency = self.network.agency
         context = looseContext(False, agency.issueNode("node9"), temporaryFolder(self))
-        frame = encodeMessage(RC2, 2, 1, 0, b"0")
+        frame = RC2.encode(2, 1, 0, b"0")
         stranger = Stranger(frame)
         listen(self.network, context, stranger)
         self.network.advance(11)
@@ -226,7 +225,7 @@ class SessionTests(SynchronousTestCase):
         self.network.advance(0)
 
     def prove(self) -> None:
-        self.say(encodeMessage(self.dialect, 2, 1, 0, b"0"))
+        self.say(self.dialect.encode(2, 1, 0, b"0"))
 
     def assertClosed(self, reason: CloseReason) -> None:
         self.network.advance(0.1)
@@ -260,7 +259,7 @@ class SessionTests(SynchronousTestCase):
         got: list[bytes] = []
         self.node.handle(self.node.protocolID(1, 1000), lambda m: got.append(m.payload))
         self.prove()
-        good = encodeMessage(RC2, self.node.protocolID(1, 1000), 0, 7, b"good")
+        good = RC2.encode(self.node.protocolID(1, 1000), 0, 7, b"good")
         self.say(good, good, b"\xff" * 16)
         self.assertEqual(got, [b"good", b"good"])
         self.assertClosed(CloseReason.BAD_FRAME)
@@ -270,7 +269,7 @@ class SessionTests(SynchronousTestCase):
         got: list[bytes] = []
         self.node.handle(self.node.protocolID(1, 1000), lambda m: got.append(m.payload))
         self.prove()
-        self.say(b"\0" * 16, encodeMessage(RC2, self.node.protocolID(1, 1000), 0, 7, b"late"))
+        self.say(b"\0" * 16, RC2.encode(self.node.protocolID(1, 1000), 0, 7, b"late"))
         self.assertEqual(got, [])
 
     def test_idleInReadingCloses(self) -> None:
@@ -290,7 +289,7 @@ class SessionTests(SynchronousTestCase):
         for _ in range(7):
             self.network.advance(10)
             if self.stranger.lost is None:
-                self.stranger.transport.write(encodeMessage(RC2, 2, 1, 0, b"0"))
+                self.stranger.transport.write(RC2.encode(2, 1, 0, b"0"))
         self.stranger.transport.resumeProducing()
         self.assertClosed(CloseReason.IDLE)
         self.assertTrue(any("the peer read nothing" in line for line in self.lines))
@@ -298,7 +297,7 @@ class SessionTests(SynchronousTestCase):
     def test_unknownProtocolIsCountedAndDropped(self) -> None:
         """A request that nobody takes leaves the link alone, as FISCO BCOS nodes do."""
         self.prove()
-        self.say(encodeMessage(RC2, self.node.protocolID(9, 999), 0, 5, b"x"))
+        self.say(RC2.encode(self.node.protocolID(9, 999), 0, 5, b"x"))
         self.network.advance(1)
         self.assertIsNone(self.stranger.lost)
         self.assertEqual(self.node.counters["requests without a handler"], 1)
@@ -306,7 +305,7 @@ class SessionTests(SynchronousTestCase):
     def test_unmatchedResponseIsCountedAndDropped(self) -> None:
         """A response that nobody waits for leaves the link alone."""
         self.prove()
-        self.say(encodeMessage(RC2, -self.node.protocolID(1, 1000), 0, 99, b"x"))
+        self.say(RC2.encode(-self.node.protocolID(1, 1000), 0, 99, b"x"))
         self.assertIsNone(self.stranger.lost)
         self.assertEqual(self.node.counters["responses nobody waited for"], 1)
 
@@ -325,7 +324,7 @@ class SessionTests(SynchronousTestCase):
         self.node.request(self.issued.nodeID, b"?", protocolID=pid).addCallback(answers.append)
         self.network.advance(0)
         seq = self.stranger.frames()[-1][2]
-        self.say(*(encodeMessage(RC2, -pid, 0, seq, text) for text in (b"one", b"two")))
+        self.say(*(RC2.encode(-pid, 0, seq, text) for text in (b"one", b"two")))
         self.assertEqual(answers, [b"one"])
         self.assertEqual(self.node.counters["responses nobody waited for"], 1)
 

@@ -12,7 +12,6 @@ from fiscop2p.settings import Address
 from fiscop2p.testing import MemoryNetwork
 from fiscop2p.testing.network import PORT
 from fiscop2p.wire.dialect import RC2
-from fiscop2p.wire.frames import encodeMessage
 from tests.strangers import STRANGER, Stranger, dial, listen, looseContext
 from tests.temporary import temporaryFolder
 
@@ -240,7 +239,7 @@ class FirstSessionWinsTests(SynchronousTestCase):
         self.addCleanup(network.stop)
         issued = network.agency.issueNode("fisco")
         folder = temporaryFolder(self)
-        frame = encodeMessage(RC2, 2, 1, 0, b"0")
+        frame = RC2.encode(2, 1, 0, b"0")
         node = network.addNode([Address(STRANGER, PORT)])
         refusing = _ClosesAtOnce()
         listen(network, looseContext(False, issued, folder), refusing)

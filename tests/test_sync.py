@@ -6,7 +6,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.testing import MemoryNetwork
 from fiscop2p.wire.dialect import RC2
-from fiscop2p.wire.frames import encodeMessage
 from tests.strangers import Stranger, dial, logLines, looseContext
 from tests.temporary import temporaryFolder
 
@@ -29,7 +28,7 @@ class RealNodeTests(SynchronousTestCase):
         self.heard = 0
 
     def say(self, protocolID: int, packetType: int, seq: int, payload: bytes = b"") -> None:
-        self.peer.transport.write(encodeMessage(RC2, protocolID, packetType, seq, payload))
+        self.peer.transport.write(RC2.encode(protocolID, packetType, seq, payload))
         self.network.advance(0)
 
     def news(self) -> list:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -32,26 +32,25 @@ from ..words import Words, encode
 
 _HOST = "127.0.0.1"
 _DEADLINE = 10.0
-_ID = struct.Struct(">I")
+_HEADER = struct.Struct(">iI")
+_WORDS, _DATA, _REQUESTS = 1001, 1002, 1003
 
 
 class NaiveProtocol(Int32StringReceiver):
     """
-    Payloads as they are; requests and their answers behind a number.
+    What a network layer needs at the least: each string says what it is for, and its number.
 
-    @ivar channel: how operations use it.
+    @ivar handlers: who takes the payloads of each kind; bytes that it returns are the answer.
     """
 
     MAX_LENGTH = 100 << 20
-    stringReceived: Callable[[bytes], object]
 
     def __init__(self, reactor: Any) -> None:
+        self.handlers: dict[int, Callable[[bytes], bytes | None]] = {}
         self.channel = NaiveChannel(self)
         self._reactor = reactor
         self._numbers = count()
         self._pending: dict[int, Deferred[bytes]] = {}
-        self._toAnswer = 0
-        self.stringReceived = self._received
 
     def connectionMade(self) -> None:
         transport: Any = self.transport
@@ -60,7 +59,11 @@ class NaiveProtocol(Int32StringReceiver):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         linkEnded()
 
-    def ask(self, payload: bytes) -> Deferred[bytes]:
+    def send(self, kind: int, payload: bytes) -> None:
+        """Send one way."""
+        self.sendString(_HEADER.pack(kind, next(self._numbers)) + payload)
+
+    def ask(self, kind: int, payload: bytes) -> Deferred[bytes]:
         """Send a request, and wait for its answer."""
         number = next(self._numbers)
 
@@ -69,31 +72,19 @@ class NaiveProtocol(Int32StringReceiver):
 
         done: Deferred[bytes] = Deferred(forget)
         self._pending[number] = done
-        self.sendString(_ID.pack(number) + payload)
+        self.sendString(_HEADER.pack(kind, number) + payload)
         return done.addTimeout(_DEADLINE, self._reactor)
 
-    def _received(self, data: bytes) -> None:
-        if self._pending:
-            self._pending.pop(_ID.unpack_from(data)[0]).callback(data[_ID.size :])
-        else:
-            self.channel.wordsArrived(data)
-
-    def answer(self, count: int) -> None:
-        """Answer the next requests."""
-        self._toAnswer = count
-        self.stringReceived = self._requestReceived
-
-    def _requestReceived(self, data: bytes) -> None:
-        number, payload = _ID.unpack_from(data)[0], data[_ID.size :]
-        self.sendString(_ID.pack(number) + payload)
-        self._toAnswer -= 1
-        if not self._toAnswer:
-            self.stringReceived = self._received
-
-    def expect(self, tally: Tally) -> None:
-        """Give all payloads to a tally until it is full."""
-        self.stringReceived = tally.payloadArrived
-        tally.full.addCallback(lambda _: setattr(self, "stringReceived", self._received))
+    def stringReceived(self, string: bytes) -> None:
+        """Give a payload to whom it is for."""
+        kind, number = _HEADER.unpack_from(string)
+        payload = string[_HEADER.size :]
+        if kind < 0:
+            self._pending.pop(number).callback(payload)
+            return
+        answer = self.handlers[kind](payload)
+        if answer is not None:
+            self.sendString(_HEADER.pack(-kind, number) + answer)
 
 
 class NaiveChannel(Channel):
@@ -102,17 +93,27 @@ class NaiveChannel(Channel):
     def __init__(self, protocol: NaiveProtocol) -> None:
         super().__init__()
         self._protocol = protocol
-        self.send = protocol.sendString
-        self.ask = protocol.ask
+        self.ask = partial(protocol.ask, _REQUESTS)
+        protocol.handlers[_WORDS] = self.wordsArrived
+        protocol.handlers[_REQUESTS] = _echo
+
+    def sendAll(self, payloads: Iterable[bytes]) -> None:
+        send = self._protocol.send
+        for payload in payloads:
+            send(_DATA, payload)
 
     def tell(self, words: Words) -> None:
-        self._protocol.sendString(encode(words))
+        self._protocol.send(_WORDS, encode(words))
 
     def expect(self, tally: Tally) -> None:
-        self._protocol.expect(tally)
+        self._protocol.handlers[_DATA] = tally.payloadArrived
 
     def answer(self, count: int) -> None:
-        self._protocol.answer(count)
+        """Requests are always answered."""
+
+
+def _echo(payload: bytes) -> bytes:
+    return payload
 
 
 @implementer(IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator)

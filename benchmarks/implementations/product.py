@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,25 +31,26 @@ class NodeChannel(Channel):
     def __init__(self, node: P2PService, peer: str) -> None:
         super().__init__()
         self._node = node
-        words, data, requests = (
+        self._peer = peer
+        words, self._data, requests = (
             node.protocolID(_GROUP, module) for module in (_WORDS, _DATA, _REQUESTS)
         )
-
-        # Functions, because a partial with keywords takes three times as long to call.
-        def send(payload: bytes) -> None:
-            node.send(peer, payload, protocolID=data)
 
         def ask(payload: bytes) -> Deferred[bytes]:
             return node.request(peer, payload, protocolID=requests)
 
-        self.send, self.ask = send, ask
-        self._data = data
+        self.ask = ask
         self._tell = partial(node.send, peer, protocolID=words)
         node.handle(words, self._wordsReceived)
         node.handle(requests, _echo)
 
     def _wordsReceived(self, message: Message) -> None:
         self.wordsArrived(message.payload)
+
+    def sendAll(self, payloads: Iterable[bytes]) -> None:
+        send, peer, data = self._node.send, self._peer, self._data
+        for payload in payloads:
+            send(peer, payload, protocolID=data)
 
     def tell(self, words: Words) -> None:
         self._tell(encode(words))

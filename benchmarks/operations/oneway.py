@@ -55,7 +55,7 @@ def checkedValues(words: Words, size: int, count: int, seconds: float, cpu: floa
 async def send(channel: Channel, reactor: Any, order: Words) -> Words:
     """The sender's half."""
     size, count = order["size"], order["count"]
-    payloads, sendOne = cycle(payloadsOf(size)), channel.send
+    payloads = cycle(payloadsOf(size))
     turn, step = turnOf(size), stepOf(size)
     allowed, sent = STEPS * step, 0
     channel.tell(order)
@@ -66,8 +66,7 @@ async def send(channel: Channel, reactor: Any, order: Words) -> Words:
             await channel.hear()
             allowed += step
         batch = min(turn, count - sent, allowed - sent)
-        for payload in islice(payloads, batch):
-            sendOne(payload)
+        channel.sendAll(islice(payloads, batch))
         sent += batch
         await deferLater(reactor, 0)
     words: Words = {}

@@ -38,7 +38,6 @@ from ..wire.amop import (
     encodeTopicBody,
 )
 from ..wire.dialect import AMOP, TOPIC
-from ..wire.frames import encodeMessage
 from ..wire.syncing import decodeTopics, encodeTopics, topicBytes
 
 MAX_TOPICS: Final = 100_000
@@ -123,10 +122,7 @@ class Topics:
         sessions = self._registry.sessionsFollowing(topic)
         if sessions:
             message = self.channelMessage(MULTICAST_REQUEST, body)
-            settings, seq = self._links.settings, self._links.nextSeq()
-            frame = encodeMessage(
-                settings.dialect, AMOP, MULTICAST, seq, message, settings.compress
-            )
+            frame = self._links.encode(AMOP, MULTICAST, self._links.nextSeq(), message)
             for session in sessions:
                 session.write(frame)
         if topic not in self._subscribers:

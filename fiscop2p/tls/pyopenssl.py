@@ -18,7 +18,7 @@ from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from ..errors import BadCertificate, TLSUnavailable
+from ..errors import BadCertificate, CredentialsError, TLSUnavailable
 from ..identity import Credentials, Identity, identityOf
 from ..interfaces import ILinkProtocol, IPeerTLS
 from .words import meaning, verifyFault
@@ -47,6 +47,7 @@ class PyOpenSSLTLS:
         @raise TLSUnavailable: this OpenSSL does not know the curve.
         """
         self._clock = clock
+        self._certificate = credentials.certificate
         self._verifyFaults: WeakKeyDictionary[SSL.Connection, str] = WeakKeyDictionary()
         self._context = self._makeContext(credentials)
 
@@ -59,9 +60,15 @@ class PyOpenSSLTLS:
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._verify)
         context.set_cipher_list(_CIPHERS)
-        context.use_certificate_chain_file(str(credentials.certificate))
-        context.use_privatekey_file(str(credentials.key))
-        context.load_verify_locations(str(credentials.ca))
+        try:
+            context.use_certificate_chain_file(str(credentials.certificate))
+            context.use_privatekey_file(str(credentials.key))
+            context.load_verify_locations(str(credentials.ca))
+        except SSL.Error as error:
+            raise CredentialsError(
+                f"{credentials.certificate}: OpenSSL cannot use it with its key and CA: "
+                f"{_explain(error)}"
+            ) from None
         try:
             # Last, because loading a certificate sets the groups anew.
             context.set_tmp_ecdh(_CURVES[credentials.curve])
@@ -108,6 +115,11 @@ class PyOpenSSLTLS:
             for _ in range(_MOST_FLIGHTS):
                 waiting = [pair for pair in waiting if not _stepped(*pair)]
         except SSL.Error as error:
+            fault = self._verifyFaults.get(client) or self._verifyFaults.get(server)
+            if fault is not None:
+                raise CredentialsError(
+                    f"{self._certificate}: peers will not accept it: {fault}"
+                ) from None
             raise TLSUnavailable(f"{_version()}: {_explain(error)}") from None
         if waiting:
             raise TLSUnavailable(f"{_version()}: the handshake does not come to an end")

@@ -9,7 +9,7 @@ from cryptography import x509
 from twisted.internet.interfaces import IProtocol, IReactorTime
 from zope.interface import implementer
 
-from ..errors import BadCertificate, TLSUnavailable
+from ..errors import BadCertificate, CredentialsError, TLSUnavailable
 from ..identity import Credentials, Identity, identityOf
 from ..interfaces import ILinkProtocol, IPeerTLS
 from .transport import MemoryTLSTransport
@@ -33,6 +33,7 @@ class StandardTLS:
         """
         @raise TLSUnavailable: this OpenSSL does not know the curve.
         """
+        self._certificate = credentials.certificate
         self._server = _makeContext(credentials, isClient=False)
         self._client = _makeContext(credentials, isClient=True)
 
@@ -61,6 +62,10 @@ class StandardTLS:
         try:
             for _ in range(_MOST_FLIGHTS):
                 waiting = [side for side in waiting if not _stepped(side)]
+        except ssl.SSLCertVerificationError as error:
+            raise CredentialsError(
+                f"{self._certificate}: peers will not accept it: {_explain(error)}"
+            ) from None
         except ssl.SSLError as error:
             raise TLSUnavailable(f"{ssl.OPENSSL_VERSION}: {_explain(error)}") from None
         if waiting:
@@ -102,6 +107,11 @@ def _makeContext(credentials: Credentials, isClient: bool) -> ssl.SSLContext:
         context.set_ecdh_curve(credentials.curve)
     except (ValueError, ssl.SSLError):
         raise TLSUnavailable(f"{ssl.OPENSSL_VERSION} does not know {credentials.curve}") from None
-    context.load_cert_chain(credentials.certificate, credentials.key)
-    context.load_verify_locations(credentials.ca)
+    try:
+        context.load_cert_chain(credentials.certificate, credentials.key)
+        context.load_verify_locations(credentials.ca)
+    except ssl.SSLError as error:
+        raise CredentialsError(
+            f"{credentials.certificate}: OpenSSL cannot use it with its key and CA: {error.reason}"
+        ) from None
     return context

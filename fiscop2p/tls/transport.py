@@ -6,6 +6,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import groupby
 from typing import Any, Final, cast
 
 from twisted.internet.error import ConnectionDone
@@ -27,8 +28,9 @@ from ..errors import HandshakeFailed
 from ..interfaces import ILinkProtocol
 
 _READ_SIZE: Final = 256 * 1024
-_WRITE_SLICE: Final = 256 * 1024
+_WRITE_SLICE: Final = 64 * 1024
 _QUEUE_HIGH: Final = 64 * 1024
+_LARGE_PIECE: Final = 32 * 1024
 
 # Plaintext is copied out of it before anybody is called, so all links of a process share it.
 _readBuffer = memoryview(bytearray(_READ_SIZE))
@@ -219,8 +221,14 @@ class MemoryTLSTransport(Protocol):
             self._producer.pauseProducing()
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
-        """Send several pieces as one."""
-        self.write(b"".join(data))
+        """Send several pieces; small ones as one, large ones without copying them."""
+        pieces = list(data)
+        if max(map(len, pieces), default=0) < _LARGE_PIECE:
+            self.write(b"".join(pieces))
+            return
+        for isLarge, group in groupby(pieces, lambda piece: len(piece) >= _LARGE_PIECE):
+            for piece in group if isLarge else (b"".join(group),):
+                self.write(piece)
 
     def loseConnection(self) -> None:
         """Close once everything is sent; a handshake that is under way is given up."""

@@ -149,7 +149,7 @@ class EncodingTests(SynchronousTestCase):
         """Unpacking a header gives back what went in, and the length of the whole."""
         assert dialect in (RC1, RC2)
         frame = dialect.encode(protocolID, packetType, seq, payload)
-        length, version, *fields = dialect.header.unpack_from(frame)
+        length, version, *fields = dialect.layout.unpack_from(frame)
         self.assertEqual(fields, [protocolID, packetType, seq])
         self.assertEqual(length, len(frame))
         self.assertFalse(version)
@@ -214,7 +214,7 @@ class ProtocolIDTests(SynchronousTestCase):
             self.assertEqual(dialect.groupAndModule(protocolID), pair)
             self.assertEqual(dialect.groupAndModule(-protocolID), pair)
             self.assertEqual(
-                dialect.header.unpack_from(dialect.encode(protocolID, 0, 1, b""))[2], protocolID
+                dialect.layout.unpack_from(dialect.encode(protocolID, 0, 1, b""))[2], protocolID
             )
 
 
@@ -229,4 +229,4 @@ class NameTests(SynchronousTestCase):
         """How long the headers are, and which can be compressed."""
         self.assertEqual((RC1.name, RC1.headerSize, RC1.canCompress), ("RC1", 12, False))
         self.assertEqual((RC2.name, RC2.headerSize, RC2.canCompress), ("RC2", 16, True))
-        self.assertEqual((RC1.header.size, RC2.header.size), (12, 16))
+        self.assertEqual((RC1.layout.size, RC2.layout.size), (12, 16))

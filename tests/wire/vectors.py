@@ -8,7 +8,6 @@ from base64 import b64decode
 from typing import NamedTuple
 
 from fiscop2p.wire.dialect import RC1, RC2, Dialect
-from fiscop2p.wire.frames import Frame
 
 FOX = b"The quick brown fox jumps over the lazy dog; FISCO BCOS p2p. " * 60
 
@@ -34,6 +33,10 @@ NOISE = b64decode(
 """1100 bytes that no compression makes smaller."""
 
 
+Said = tuple[int, int, int, bytes]
+"""protocolID, packetType, seq and payload of a frame."""
+
+
 class Vector(NamedTuple):
     """
     A message, and the frame that the real encoder makes of it.
@@ -52,7 +55,7 @@ class Vector(NamedTuple):
     encoded: bytes
 
     @property
-    def frame(self) -> Frame:
+    def frame(self) -> Said:
         """What a receiver makes of it."""
         return self.protocolID, self.packetType, self.seq, self.payload
 
@@ -208,7 +211,7 @@ class Line(NamedTuple):
 
     direction: str
     encoded: bytes
-    frame: Frame
+    frame: Said
 
 
 RC1_SESSION = (
