@@ -69,6 +69,10 @@ class PeerAbsent(DeliveryError):
     """There is no link to the node; nothing was sent."""
 
 
+class PeerBusy(DeliveryError):
+    """So much waits for the peer that nothing more is taken for it; nothing was sent."""
+
+
 class PeerLeft(DeliveryError):
     """The link closed before the answer came; the peer may or may not have seen the request."""
 

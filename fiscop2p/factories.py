@@ -7,6 +7,7 @@ from random import uniform
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import CancelledError
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IAddress, IConnector
 from twisted.internet.protocol import ReconnectingClientFactory, ServerFactory, connectionDone
 from twisted.logger import Logger
@@ -60,6 +61,7 @@ class PeerServerFactory(ServerFactory):
     def buildProtocol(self, address: IAddress | None) -> Any:
         """Put TLS under a new link."""
         session = PeerProtocol(self._links, outbound=False)
+        session.factory = self
         return self._links.tls.wrap(session, isClient=False)
 
 
@@ -129,12 +131,14 @@ class PeerClientFactory(ReconnectingClientFactory):
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         """TCP did not come to stand; try again later."""
-        if not reason.check(CancelledError):
+        if not reason.check(CancelledError, ConnectingCancelledError):
             self._failed(reason.getErrorMessage())
         super().clientConnectionFailed(connector, reason)
 
     def linkProven(self, session: ISession) -> None:
         """The link stands: the next wait is a short one again."""
+        if self.state is AddressState.STOPPED:
+            return
         self.state, self.nodeID, self.lastError = AddressState.CONNECTED, session.nodeID, ""
         self.resetDelay()
 

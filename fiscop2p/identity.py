@@ -74,13 +74,15 @@ def identityOf(certificate: x509.Certificate) -> Identity:
         raise BadCertificate(f"the certificate's key cannot be used: {error}") from None
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise BadCertificate("the certificate's key is not an EC key")
+    if key.curve.name not in CURVES:
+        raise BadCertificate(f"the certificate's key is on {key.curve.name}, which no node uses")
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
     except x509.ExtensionNotFound:
         raise BadCertificate(
             "the certificate has no basicConstraints CA:FALSE, so it is not that of a node"
         ) from None
-    except ValueError as error:
+    except (ValueError, x509.UnsupportedGeneralNameType, x509.DuplicateExtension) as error:
         raise BadCertificate(f"the certificate's extensions cannot be read: {error}") from None
     if constraints.ca:
         raise BadCertificate("the certificate is that of a CA (basicConstraints CA:TRUE)")

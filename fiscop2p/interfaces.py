@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHandshakeListener, IProtocol
 from twisted.plugin import IPlugin
 from zope.interface import Attribute, Interface
@@ -35,7 +36,9 @@ class Message(NamedTuple):
     topic: str = ""
 
 
-Answer: TypeAlias = bytes | Awaitable[bytes | None] | None
+Answer: TypeAlias = (
+    bytes | Deferred[bytes | None] | Deferred[bytes] | Coroutine[Any, Any, bytes | None] | None
+)
 Handler: TypeAlias = Callable[[Message], Answer]
 """Takes a message; returns its answer, now or later (a Deferred, a coroutine), or nothing."""
 
@@ -129,6 +132,9 @@ class ILinks(Interface):
     def proven(session: ISession) -> None:
         """The peer's first valid frame has come."""
 
+    def closing(session: ISession) -> None:
+        """We end the link; its C{closeReason} says why."""
+
     def closed(session: ISession) -> None:
         """The link has ended, in whatever stage; its C{closeReason} says why."""
 
@@ -142,7 +148,7 @@ class ILinks(Interface):
     sessionClosed = Attribute("L{Event} of a session: it has ended.")
 
     def writeToAll(frame: EncodedFrame) -> None:
-        """Queue an encoded frame on every link that is open, proven or not."""
+        """Queue an encoded frame on every link that is open, proven or not, and not too slow."""
 
     def flushSoon(session: ISession) -> None:
         """Call the session's C{flush} before this turn of the reactor ends."""
@@ -165,7 +171,14 @@ class ISession(Interface):
     factory = Attribute("L{PeerServerFactory} or L{PeerClientFactory}: what made it.")
 
     def write(frame: EncodedFrame) -> None:
-        """Queue an encoded frame; it leaves at the end of the reactor's turn."""
+        """
+        Queue an encoded frame; it leaves at the end of the reactor's turn.
+
+        @raise PeerBusy: too much waits already.
+        """
+
+    def offer(frame: EncodedFrame) -> bool:
+        """Like C{write}; tells whether there was room."""
 
     def request(
         protocolID: int,
@@ -179,6 +192,7 @@ class ISession(Interface):
 
         @param timeout: in seconds.
         @return: its seq, for C{forget}.
+        @raise PeerBusy: too much waits already.
         """
 
     def forget(seq: int) -> None:

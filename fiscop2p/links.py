@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from errno import EADDRINUSE
 from itertools import chain, repeat
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from .wire.frames import Encode, EncodedFrame, encoder
 
 _SEQS: Final = range(2, 1 << 32)
 _MISSED: Final = 1.5
+_MOST_LINKS: Final = 4
 
 
 @implementer(ILinks)
@@ -72,7 +74,9 @@ class Links:
         self._opened: set[ISession] = set()
         self._toFlush: list[ISession] = []
         self._flushCall: IDelayedCall | None = None
+        self._addresses = dict.fromkeys(settings.peers)
         self._clients: dict[Address, PeerClientFactory] = {}
+        self._running = False
         self._port: Any = None
         self._idleLoop = LoopingCall(self._abortIdle)
         self._idleLoop.clock = self.clock
@@ -92,16 +96,17 @@ class Links:
         try:
             self._port = self.reactor.listenTCP(port, PeerServerFactory(self), interface=host)
         except CannotListenError as error:
+            hint = "; does another node run there?" if _isTaken(error) else ""
             raise ListenError(
-                f"cannot listen on {self.settings.listen}: {error.socketError}; does another "
-                "node run there?"
+                f"cannot listen on {self.settings.listen}: {error.socketError}{hint}"
             ) from None
 
     def start(self) -> None:
         """Dial every configured address, and keep the links."""
         self._idleLoop.start(self.settings.heartbeat, now=False)
-        for address in self.settings.peers:
-            self.addAddress(address)
+        self._running = True
+        for address in self._addresses:
+            self._dial(address)
 
     def stop(self) -> Deferred[None]:
         """
@@ -111,15 +116,20 @@ class Links:
         """
         if self._idleLoop.running:
             self._idleLoop.stop()
+        self._running = False
         for client in self._clients.values():
             client.stop()
+        self._clients.clear()
         port, self._port = self._port, None
         stopped = succeed(None) if port is None else maybeDeferred(port.stopListening)
-        self._emptied = Deferred()
+        if self._emptied is None or self._emptied.called:
+            self._emptied = Deferred()
+        emptied: Deferred[None] = Deferred()
+        self._emptied.chainDeferred(emptied)
         for session in list(self._connections):
             session.close(CloseReason.STOPPED)
         self._checkEmptied()
-        return gatherResults((stopped, self._emptied)).addCallback(lambda _: None)
+        return gatherResults((stopped, emptied)).addCallback(lambda _: None)
 
     def _checkEmptied(self) -> None:
         if self._emptied is not None and not self._connections and not self._emptied.called:
@@ -138,7 +148,16 @@ class Links:
         return self._port is not None
 
     def addAddress(self, address: Address) -> None:
-        """Dial an address now, and keep a link to it; one that is kept already is left alone."""
+        """
+        Dial an address from now on, and keep a link to it.
+
+        One that is kept already is left alone; while we do not run it is only remembered.
+        """
+        self._addresses[address] = None
+        if self._running:
+            self._dial(address)
+
+    def _dial(self, address: Address) -> None:
         if address not in self._clients:
             self._clients[address] = client = PeerClientFactory(self, address)
             client.start()
@@ -186,7 +205,10 @@ class Links:
     def opened(self, session: ISession) -> None:
         """The peer is let in, unless we dialled a node whose link stands already."""
         self._opened.add(session)
-        if session.outbound and self._isHeard(session.nodeID):
+        links = sum(other.nodeID == session.nodeID for other in self._opened)
+        if links > _MOST_LINKS:
+            session.abort(CloseReason.DUPLICATE, f"its node has {links} links")
+        elif session.outbound and self._isHeard(session.nodeID):
             # Nothing went over it, so neither side counts on it.
             session.abort(CloseReason.DUPLICATE)
         else:
@@ -211,8 +233,13 @@ class Links:
             identity=identity,
         )
         self.registry.add(session)
-        if session.outbound:
+        if session.outbound and session.closeReason is None:
             session.factory.linkProven(session)
+
+    def closing(self, session: ISession) -> None:
+        """We end the link: nobody shall find it any more."""
+        if session.proven:
+            self.registry.remove(session)
 
     def closed(self, session: ISession) -> None:
         """The link has ended."""
@@ -282,6 +309,10 @@ class Links:
         self.flush()
 
     def writeToAll(self, frame: EncodedFrame) -> None:
-        """Queue an encoded frame on every link that is open, proven or not."""
+        """Queue an encoded frame on every link that is open, proven or not, and not too slow."""
         for session in self._opened:
-            session.write(frame)
+            session.offer(frame)
+
+
+def _isTaken(error: CannotListenError) -> bool:
+    return getattr(error.socketError, "errno", None) == EADDRINUSE

@@ -15,6 +15,8 @@ from twisted.logger import (
 )
 from twisted.python.logfile import LogFile
 
+from .errors import SetupError
+
 LEVELS: Final = {
     "fatal": LogLevel.critical,
     "error": LogLevel.error,
@@ -26,6 +28,7 @@ LEVELS: Final = {
 """FISCO BCOS's names of levels, and Twisted's."""
 
 _ROTATE_AT: Final = 200 * 1024 * 1024
+_KEEP: Final = 10
 
 
 def makeObserver(level: str, file: Path | None, out: TextIO | None = None) -> ILogObserver:
@@ -35,13 +38,19 @@ def makeObserver(level: str, file: Path | None, out: TextIO | None = None) -> IL
     @param level: FISCO BCOS's name of the lowest level that is written.
     @param file: where to; its folder is made; L{None} for C{out}.
     @param out: standard output, if not given.
+    @raise SetupError: the file cannot be written.
     """
     target: Any
     if file is None:
         target = sys.stdout if out is None else out
     else:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        target = LogFile(file.name, str(file.parent), rotateLength=_ROTATE_AT)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            target = LogFile(
+                file.name, str(file.parent), rotateLength=_ROTATE_AT, maxRotatedFiles=_KEEP
+            )
+        except OSError as error:
+            raise SetupError(f"cannot log to {file}: {error.strerror}") from None
     observer: ILogObserver = FilteringLogObserver(
         textFileLogObserver(target), [LogLevelFilterPredicate(LEVELS[level])]
     )

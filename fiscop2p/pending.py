@@ -54,12 +54,14 @@ class PendingRequests:
 
     def failAll(self, error: DeliveryError) -> None:
         """No response can come any more."""
-        requests, self._requests = self._requests, {}
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for _, callback, _ in requests.values():
-            callback(error)
+        # One by one, for a callback may make us forget others.
+        for seq in list(self._requests):
+            request = self._requests.pop(seq, None)
+            if request is not None:
+                request[1](error)
 
     def _schedule(self, deadline: float) -> None:
         if self._timer is not None:

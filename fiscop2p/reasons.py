@@ -18,6 +18,7 @@ class CloseReason(Enum):
     DUPLICATE = "another link to the same node is kept"
     BAD_FRAME = "the peer sent what is not a frame"
     IDLE = "nothing went over it for too long"
+    OVERFLOW = "the peer does not read what is sent to it"
     SILENT = "the peer did not answer on it"
 
     def words(self, detail: str) -> str:

@@ -86,10 +86,11 @@ class PeerRegistry:
         """
 
         def forget(deferred: Deferred[str]) -> None:
-            waiting = self._waiting[nodeID]
-            waiting.remove(deferred)
+            waiting = self._waiting.get(nodeID, [])
+            if deferred in waiting:
+                waiting.remove(deferred)
             if not waiting:
-                del self._waiting[nodeID]
+                self._waiting.pop(nodeID, None)
 
         done: Deferred[str] = Deferred(forget)
         if nodeID in self._active:
@@ -151,7 +152,8 @@ class PeerRegistry:
             self._active[nodeID] = session
             self.joined.fire(nodeID)
             for waiting in self._waiting.pop(nodeID, []):
-                waiting.callback(nodeID)
+                if not waiting.called:
+                    waiting.callback(nodeID)
             return
         spares = self._spares.setdefault(nodeID, [])
         if len(spares) == _MOST_SPARES:
@@ -173,6 +175,8 @@ class PeerRegistry:
             if spares:
                 self._activate(spares[-1])
                 self._dropSpare(session)
+                for spare in self._spares.get(nodeID, []):
+                    self._settle(self._active[nodeID], spare)
             else:
                 self._unindex(nodeID, self.topicsOf(nodeID))
                 del self._active[nodeID]

@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from .access import AccessLists
 from .answers import whenAnswered
-from .errors import EncodingError, HandlerTaken, PeerAbsent
+from .errors import EncodingError, HandlerTaken, PeerAbsent, PeerBusy
 from .events import Event
 from .factories import AddressStatus
 from .identity import Credentials, Identity
@@ -163,6 +163,7 @@ class P2PService(MultiService):
         Send one way; the frame leaves at the end of the reactor's turn.
 
         @raise PeerAbsent: the node is not connected; nothing is sent.
+        @raise PeerBusy: it reads too slowly, and more than L{Settings.maxQueue} wait for it.
         @raise EncodingError: a number does not fit its field.
         """
         session = self._findSession(nodeID)
@@ -185,8 +186,8 @@ class P2PService(MultiService):
         Send, and wait for the answer.
 
         @param timeout: in seconds; L{Settings.requestTimeout} if not given.
-        @return: fires with the payload of the response; fails with L{PeerAbsent} at once, with
-            L{PeerLeft} when the link ends, or with L{RequestTimeout}; may be cancelled.
+        @return: fires with the payload of the response; fails with L{PeerAbsent} or L{PeerBusy} at
+            once, with L{PeerLeft} when the link ends, or with L{RequestTimeout}; may be cancelled.
         """
         if protocolID <= 0:
             raise _notARequest(protocolID)
@@ -203,23 +204,23 @@ class P2PService(MultiService):
                 done.errback(outcome)
 
         wait = self.settings.requestTimeout if timeout is None else timeout
-        seq = session.request(protocolID, packetType, payload, settled, wait)
+        try:
+            seq = session.request(protocolID, packetType, payload, settled, wait)
+        except PeerBusy as error:
+            return fail(error)
         return done
 
     def broadcast(self, payload: bytes, *, protocolID: int, packetType: int = 0) -> int:
         """
         Send one way to every connected peer; encoded once.
 
-        @return: to how many.
+        @return: to how many: not those that read too slowly.
         @raise EncodingError: a number does not fit its field.
         """
         if protocolID <= 0:
             raise _notARequest(protocolID)
         frame = self._makeFrame(protocolID, packetType, self._nextSeq(), payload)
-        sessions = self.registry.sessions
-        for session in sessions:
-            session.write(frame)
-        return len(sessions)
+        return sum(session.offer(frame) for session in self.registry.sessions)
 
     # Topics.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any, Final
 
 from twisted.internet.error import ConnectionDone
@@ -12,9 +12,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from .errors import PeerLeft, PeerRefused, SelfConnection, WireError
+from .errors import PeerBusy, PeerLeft, PeerRefused, RequestTimeout, SelfConnection, WireError
 from .identity import Identity, abridged
 from .interfaces import ILinkProtocol, ILinks, ISession, Outcome
+from .outbox import Outbox
 from .pending import PendingRequests
 from .reasons import CloseReason
 from .settings import Address
@@ -72,7 +73,9 @@ class PeerProtocol(Protocol):
         self._parser = FrameParser(links.settings.dialect, links.settings.maxFrameLength)
         self._receivers = links.receivers
         self._pending = PendingRequests(links.clock)
+        self._frames: Generator[Frame, None, None] | None = None
         self._outgoing: list[bytes] = []
+        self._outbox = Outbox()
 
     # The way in.
 
@@ -84,9 +87,7 @@ class PeerProtocol(Protocol):
         self.address = Address(peer.host, peer.port)
         self._links.connected(self)
         timeout = self._settings.handshakeTimeout
-        self._timer = self._clock.callLater(
-            timeout, self.abort, CloseReason.HANDSHAKE_TIMEOUT, f"not done after {timeout:g} s"
-        )
+        self._timer = self._clock.callLater(timeout, self._tooSlow, timeout)
 
     def handshakeCompleted(self) -> None:
         """The CA vouches for the peer; see who it is, and whether it is let in."""
@@ -102,24 +103,23 @@ class PeerProtocol(Protocol):
         except PeerRefused as error:
             self.abort(CloseReason.REFUSED, str(error))
         else:
-            self._stopTimer()
             self.lastReceived = self._clock.seconds()
             transport.registerProducer(self, True)
             self._links.opened(self)
 
     def dataReceived(self, data: bytes) -> None:
         """Take frames out of the stream, and each to the one it is for."""
+        if self.closeReason is not None:
+            return
         self.lastReceived = self._clock.seconds()
         receivers = self._receivers
-        frames = self._parser.feed(data)
+        # Closing the link closes this iterator: then nothing more is taken from the peer.
+        self._frames = frames = self._parser.feed(data)
         if not self.proven:
             frames = self._proving(frames)
         try:
-            # Frames of a chunk are mostly for the same receiver.
-            receive, before = None, 0
             for _, _, protocolID, packetType, seq, payload in frames:
-                if protocolID != before:
-                    receive, before = receivers.get(protocolID), protocolID
+                receive = receivers.get(protocolID)
                 if receive is not None:
                     receive(self, packetType, seq, payload)
                 elif protocolID <= 0:
@@ -131,12 +131,15 @@ class PeerProtocol(Protocol):
         # Answers leave now, not a turn later.
         self._links.flush()
 
-    def _proving(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    def _proving(self, frames: Generator[Frame, None, None]) -> Generator[Frame, None, None]:
         """The first of these frames proves the link."""
         for frame in frames:
             if not self.proven:
                 self.proven = True
+                self._stopTimer()
                 self._links.proven(self)
+            if self.closeReason is not None:
+                return
             yield frame
 
     def _responseReceived(self, seq: int, payload: bytes) -> None:
@@ -148,11 +151,11 @@ class PeerProtocol(Protocol):
         self._stopTimer()
         if self.closeReason is None:
             self.closeReason, self.closeDetail = self._whyLost(reason)
-        self._outgoing.clear()
+        self._drop()
+        self._links.closed(self)
         self._pending.failAll(
             PeerLeft(f"the link to node {abridged(self.nodeID)} ended: {self.closeReason.value}")
         )
-        self._links.closed(self)
 
     def _whyLost(self, reason: Failure) -> tuple[CloseReason, str]:
         error = reason.value
@@ -168,20 +171,39 @@ class PeerProtocol(Protocol):
     # The way out.
 
     def write(self, frame: EncodedFrame) -> None:
-        """Queue an encoded frame, which leaves at the end of the reactor's turn."""
+        """
+        Queue an encoded frame, which leaves at the end of the reactor's turn.
+
+        @raise PeerBusy: more waits than L{Settings.maxQueue}.
+        """
         outgoing = self._outgoing
         if not outgoing:
             if self.closeReason is not None:
                 return
+            if self._outbox.size > self._settings.maxQueue:
+                raise PeerBusy(
+                    f"node {abridged(self.nodeID)} reads too slowly: {self._outbox.size} bytes wait"
+                )
             self._links.flushSoon(self)
         outgoing += frame
 
+    def offer(self, frame: EncodedFrame) -> bool:
+        """Like L{write}; tells whether there was room."""
+        try:
+            self.write(frame)
+        except PeerBusy:
+            return False
+        return True
+
     def flush(self) -> None:
-        """Send what is queued, unless the transport has enough."""
-        if self._outgoing and self._blockedSince is None:
+        """Send what is queued, as far as the transport takes it."""
+        outbox = self._outbox
+        if self._outgoing:
             pieces, self._outgoing = self._outgoing, []
-            transport: Any = self.transport
-            transport.writeSequence(pieces)
+            outbox.put(pieces)
+        transport: Any = self.transport
+        while outbox.size and self._blockedSince is None:
+            transport.writeSequence((outbox.take(),))
 
     def request(
         self,
@@ -198,16 +220,35 @@ class PeerProtocol(Protocol):
         return seq
 
     def respond(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
-        """Answer a request of this protocolID and seq."""
-        self.write(self._links.encode(-protocolID, packetType, seq, payload))
+        """
+        Answer a request of this protocolID and seq.
+
+        A peer that asks and does not read what it asked for loses its link.
+        """
+        try:
+            self.write(self._links.encode(-protocolID, packetType, seq, payload))
+        except PeerBusy as error:
+            self.abort(CloseReason.OVERFLOW, str(error))
 
     def forget(self, seq: int) -> None:
         """Drop a request; see L{ISession.forget}."""
         self._pending.forget(seq)
 
     def ping(self, callback: Callable[[Outcome], None]) -> None:
-        """Ask for the peer's topics: the one request that every FISCO BCOS node answers."""
-        self.request(TOPIC, REQUEST_STATE, b"", callback, PROBE_TIMEOUT)
+        """
+        Ask for the peer's topics: the one request that every FISCO BCOS node answers.
+
+        A link over which anything comes meanwhile is alive, and gets more time.
+        """
+        asked = self._clock.seconds()
+
+        def answered(outcome: Outcome) -> None:
+            if isinstance(outcome, RequestTimeout) and self.lastReceived > asked:
+                self.ping(callback)
+            else:
+                callback(outcome)
+
+        self.request(TOPIC, REQUEST_STATE, b"", answered, PROBE_TIMEOUT)
 
     # The end.
 
@@ -218,11 +259,12 @@ class PeerProtocol(Protocol):
         if self.closeReason is not None:
             return
         transport: Any = self.transport
-        self._blockedSince = None
-        self.flush()
-        self.closeReason, self.closeDetail = reason, detail
+        if self._outgoing:
+            self._outbox.put(self._outgoing)
+        while self._outbox.size:
+            transport.writeSequence((self._outbox.take(),))
+        self._end(reason, detail)
         transport.unregisterProducer()
-        self._stopTimer()
         self._timer = self._clock.callLater(CLOSE_GRACE, transport.abortConnection)
         transport.loseConnection()
 
@@ -230,11 +272,26 @@ class PeerProtocol(Protocol):
         """End the link now."""
         if self.closeReason is not None:
             return
-        self.closeReason, self.closeDetail = reason, detail
-        self._outgoing.clear()
-        self._stopTimer()
+        self._end(reason, detail)
         transport: Any = self.transport
         transport.abortConnection()
+
+    def _end(self, reason: CloseReason, detail: str) -> None:
+        """From now on nothing is taken from the peer, or for it."""
+        self.closeReason, self.closeDetail = reason, detail
+        self._drop()
+        self._stopTimer()
+        self._links.closing(self)
+
+    def _drop(self) -> None:
+        if self._frames is not None:
+            self._frames.close()
+        self._outgoing = []
+        self._outbox.clear()
+
+    def _tooSlow(self, timeout: float) -> None:
+        stage = "the handshake" if self.identity is None else "the first frame"
+        self.abort(CloseReason.HANDSHAKE_TIMEOUT, f"{stage} did not come within {timeout:g} s")
 
     def retire(self, reason: CloseReason) -> None:
         """End the link in L{RETIRE_DELAY} seconds, so that what is under way still arrives."""
@@ -274,6 +331,10 @@ class PeerProtocol(Protocol):
         """The transport has room again."""
         self._blockedSince = None
         self.flush()
+        transport: Any = self.transport
+        if getattr(transport.transport, "disconnecting", False):
+            # Twisted's TLS has seen the peer close, and its TCP waits for us before it does too.
+            transport.unregisterProducer()
 
     def stopProducing(self) -> None:
         """The transport is gone; its connectionLost tells the rest."""

@@ -80,7 +80,8 @@ class Settings:
     @ivar compress: whether payloads of more than 1024 bytes are compressed.
     @ivar tls: C{"auto"}, C{"ssl"} (the standard library) or C{"pyopenssl"}.
     @ivar maxFrameLength: the longest frame it takes.
-    @ivar handshakeTimeout: how long TLS may take.
+    @ivar maxQueue: how much may wait for a slow peer before nothing more is taken for it.
+    @ivar handshakeTimeout: how long TLS, and the peer's first frame, may take.
     @ivar connectTimeout: how long TCP may take.
     @ivar heartbeat: how often every peer is told our seqs.
     @ivar idleTimeout: how long a link may carry nothing in one direction.
@@ -94,6 +95,7 @@ class Settings:
     compress: bool = True
     tls: str = "auto"
     maxFrameLength: int = MAX_FRAME_LENGTH
+    maxQueue: int = 16 * 1024 * 1024
     handshakeTimeout: float = 10.0
     connectTimeout: float = 10.0
     heartbeat: float = 5.0

@@ -13,9 +13,9 @@ from typing import Final
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 
-from .errors import MalformedMessage
+from .errors import MalformedMessage, PeerBusy
 from .identity import abridged
 from .interfaces import ILinks, ISession, Outcome
 from .wire.frames import EncodedFrame
@@ -72,6 +72,7 @@ class SeqSync:
         self._known: dict[ISession, int] = {}
         self._asking: set[ISession] = set()
         self._askAgain: set[ISession] = set()
+        self._blamed: set[ISession] = set()
         self._soon: IDelayedCall | None = None
         self._loop = LoopingCall(self.announce)
         self._loop.clock = links.clock
@@ -114,12 +115,13 @@ class SeqSync:
 
     def _greet(self, session: ISession) -> None:
         if self.seq or self._announceUnset:
-            session.write(self._announcement())
+            session.offer(self._announcement())
 
     def _forget(self, session: ISession) -> None:
         self._known.pop(session, None)
         self._asking.discard(session)
         self._askAgain.discard(session)
+        self._blamed.discard(session)
 
     # What peers say.
 
@@ -130,12 +132,7 @@ class SeqSync:
             answer = encodeState(self.seq, self.state)
             session.respond(self._protocolID, SEND_STATE, seq, answer)
         else:
-            self._log.warn(
-                "{name} sync: node {abridged} sent an unknown packet type {packetType}; ignored",
-                name=self._name,
-                abridged=abridged(session.nodeID),
-                packetType=packetType,
-            )
+            self._ignored(session, MalformedMessage(f"unknown packet type {packetType}"))
 
     def _seqReceived(self, session: ISession, payload: bytes) -> None:
         try:
@@ -168,15 +165,21 @@ class SeqSync:
                 self._askAgain.discard(session)
                 self._ask(session)
 
-        self._asking.add(session)
-        session.request(self._protocolID, REQUEST_STATE, b"", answered, ANSWER_TIMEOUT)
+        try:
+            session.request(self._protocolID, REQUEST_STATE, b"", answered, ANSWER_TIMEOUT)
+        except PeerBusy as error:
+            self._ignored(session, error)
+        else:
+            self._asking.add(session)
 
     def _ignored(self, session: ISession, error: Exception) -> None:
         """Nothing is taken over; the next heartbeat brings it up again."""
         if session.closeReason is None:
-            self._log.warn(
+            self._log.emit(
+                LogLevel.debug if session in self._blamed else LogLevel.warn,
                 "{name} sync with node {abridged}: {error}",
                 name=self._name,
                 abridged=abridged(session.nodeID),
                 error=error,
             )
+            self._blamed.add(session)

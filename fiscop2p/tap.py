@@ -15,7 +15,7 @@ from twisted.python.components import Componentized
 
 from .config import NodeConfig, loadConfig
 from .demo import Demo
-from .errors import SetupError
+from .errors import HandlerTaken, SetupError
 from .interfaces import IP2PModule
 from .logs import makeObserver
 from .tls import TLS_CHOICES
@@ -77,8 +77,11 @@ def _node(options: Options) -> IService:
     config = loadConfig(options["config"])
     node = replace(config, settings=replace(config.settings, tls=options["tls"])).makeNode()
     for module in _modules(options["modules"]):
-        module.attach(node)
-    root = _Root(_observer(config, options))
+        try:
+            module.attach(node)
+        except HandlerTaken as error:
+            raise SetupError(f"module {module.name}: {error}") from None
+    root = _Root(_observer(config, options), options)
     node.setServiceParent(root)
     return root
 
@@ -86,7 +89,7 @@ def _node(options: Options) -> IService:
 def _demo(options: Options) -> IService:
     from twisted.internet import reactor
 
-    root = _Root(makeObserver("warning", None))
+    root = _Root(makeObserver("warning", None), options)
     Demo(options["tls"], bool(options["once"]), reactor).setServiceParent(root)
     return root
 
@@ -97,7 +100,7 @@ def _modules(names: list[str]) -> list[Any]:
         if name not in known:
             listed = "; ".join(f"{m.name}: {m.description}" for m in known.values())
             raise SetupError(f"there is no module {name!r}; those found are: {listed or 'none'}")
-    return [known[name] for name in names]
+    return [known[name] for name in dict.fromkeys(names)]
 
 
 def _observer(config: NodeConfig, options: Options) -> ILogObserver | None:
@@ -123,9 +126,11 @@ class _Root(MultiService):
 
     _log = Logger()
 
-    def __init__(self, observer: ILogObserver | None) -> None:
+    def __init__(self, observer: ILogObserver | None, options: Options) -> None:
         super().__init__()
         self._observer = observer
+        twistd: dict[str, Any] = options.parent or {}
+        self._inForeground = bool(twistd.get("nodaemon"))
 
     def setServiceParent(self, parent: Any) -> None:
         """Become part of twistd's application, and give it our log observer."""
@@ -139,5 +144,7 @@ class _Root(MultiService):
             super().privilegedStartService()
         except SetupError as error:
             self._log.critical("fiscop2p: {error}", error=error)
+            if not self._inForeground:
+                raise  # twistd tells it to the process that waits in the foreground.
             sys.stderr.write(f"fiscop2p: {error}\n")
             raise SystemExit(1) from None

@@ -499,7 +499,7 @@ class KeyTests(CredentialsTestCase):
         certificate = makeCertificate(NODE.certificate.subject, key, AGENCY)
         self.write(NODE, certificate, AGENCY.certificate)
         (self.conf / "node.key").write_bytes(keyPEM(key))
-        self.assertRefused("node.key", "secp384r1", "secp256k1 or prime256v1")
+        self.assertRefused("node.crt", "secp384r1", "which no node uses")
 
     def test_unknownCurve(self) -> None:
         """So is a key on a curve that is not known here, such as SM2's."""
@@ -595,7 +595,8 @@ class PathTests(CredentialsTestCase):
         for chain in ((), (NODE.certificate, AGENCY.certificate), (NODE.certificate,)):
             if chain:
                 (self.conf / "node.crt").write_bytes(certificates(*chain))
-            self.assertRefused("node.crt", "leads to another CA", str(self.conf / "ca.crt"))
+            words = "does not lead to the CA" if chain else "leads to another CA"
+            self.assertRefused("node.crt", words, str(self.conf / "ca.crt"))
 
     def test_foreignAgency(self) -> None:
         """An agency of the same name that did not issue the node does not count."""

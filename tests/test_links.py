@@ -7,7 +7,7 @@ from random import randbytes
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p.errors import ListenError
+from fiscop2p.errors import ListenError, PeerBusy
 from fiscop2p.factories import AddressState
 from fiscop2p.reasons import CloseReason
 from fiscop2p.service import P2PService
@@ -346,3 +346,206 @@ class RC1Tests(SynchronousTestCase):
         a.requestTopic("t", b"abc").addCallback(answers.append)
         network.advance(1)
         self.assertEqual(answers, [b"ab" * 2000, b"ABC"])
+
+
+class StopAndStartTests(SynchronousTestCase):
+    """What is stopped stays stopped, and what is started again dials again."""
+
+    def setUp(self) -> None:
+        self.network = MemoryNetwork(2)
+        self.addCleanup(self.network.stop)
+        self.one, self.other = self.network.nodes
+        self.network.advance(3)
+
+    def test_bothStartedAgain(self) -> None:
+        """Two nodes that were both stopped find each other again."""
+        for node in self.network.nodes:
+            node.stopService()
+        self.network.advance(5)
+        for node in self.network.nodes:
+            node.startService()
+        self.network.advance(5)
+        self.assertIn(self.other.nodeID, self.one.registry)
+        self.assertIn(self.one.nodeID, self.other.registry)
+
+    def test_stoppedWhenSomebodyJoins(self) -> None:
+        """A node that is stopped by its own callback stays stopped."""
+        joined: list[str] = []
+        self.one.stopService()
+        self.network.advance(5)
+
+        def stop(nodeID: str) -> None:
+            joined.append(nodeID)
+            self.one.stopService()
+
+        self.one.registry.joined.subscribe(stop)
+        self.one.startService()
+        self.network.advance(30)
+        self.assertEqual(len(joined), 1)
+        self.assertEqual(len(self.one.registry), 0)
+        self.assertEqual(self.one.addresses(), [])
+        self.one.registry.joined.unsubscribe(stop)
+        self.one.startService()
+
+    def test_stoppedTwice(self) -> None:
+        """Each stop is told when all links are closed."""
+        stops = [self.one.stopService(), self.one.stopService()]
+        self.network.advance(5)
+        for stop in stops:
+            self.successResultOf(stop)
+        self.one.startService()
+
+    def test_peerAddedWhileStopped(self) -> None:
+        """An address that is added to a stopped node is dialled once it starts."""
+        late = self.network.addNode()
+        self.one.stopService()
+        self.network.advance(1)
+        self.one.addPeer(late.settings.listen)
+        self.network.advance(5)
+        self.assertNotIn(self.one.nodeID, late.registry)
+        self.one.startService()
+        self.network.advance(2)
+        self.assertIn(self.one.nodeID, late.registry)
+
+    def test_requestAgainWhenThePeerLeaves(self) -> None:
+        """Who asks again as soon as a peer has left is told at once that it is absent."""
+        protocolID = self.one.protocolID(1, 1000)
+        errors: list[str] = []
+
+        def again(failure) -> None:
+            errors.append(failure.type.__name__)
+            request = self.one.request(self.other.nodeID, b"?", protocolID=protocolID)
+            request.addErrback(lambda failure: errors.append(failure.type.__name__))
+
+        self.other.handle(protocolID, lambda _: None)
+        for _ in range(2):
+            request = self.one.request(self.other.nodeID, b"?", protocolID=protocolID)
+            request.addErrback(again)
+        self.network.cut(self.one, self.other)
+        self.network.advance(0.1)
+        self.assertEqual(errors, ["PeerLeft", "PeerAbsent"] * 2)
+
+    def test_cancelOthersWhenThePeerLeaves(self) -> None:
+        """An errback that gives up other requests harms nobody."""
+        protocolID = self.one.protocolID(1, 1000)
+        self.other.handle(protocolID, lambda _: None)
+        requests = [
+            self.one.request(self.other.nodeID, b"?", protocolID=protocolID) for _ in range(3)
+        ]
+        for request in requests:
+            request.addErrback(lambda _: [each.cancel() for each in requests])
+        self.network.cut(self.one, self.other)
+        self.network.advance(1)
+        self.network.heal(self.one, self.other)
+        self.network.advance(12)
+        self.assertIn(self.other.nodeID, self.one.registry)
+
+
+class HostilePeerTests(SynchronousTestCase):
+    """A peer whom the CA vouches for, and who misbehaves."""
+
+    setUp = SessionTests.setUp
+    say = SessionTests.say
+    prove = SessionTests.prove
+    assertClosed = SessionTests.assertClosed
+    dialect = RC2
+
+    def test_firstFrameMustComeSoon(self) -> None:
+        """Who is verified and then says nothing whole is cut like who does not shake hands."""
+        self.say(b"\0\0\1\0")
+        self.network.advance(9.8)
+        self.assertIsNone(self.stranger.lost)
+        self.network.advance(0.3)
+        self.assertIsNotNone(self.stranger.lost)
+
+    def test_tooManyLinks(self) -> None:
+        """A node cannot pile up links, proven or not."""
+        strangers = []
+        for _ in range(8):
+            strangers.append(Stranger())
+            context = looseContext(True, self.issued, temporaryFolder(self))
+            dial(self.network, self.node, context, strangers[-1])
+        self.network.advance(0.1)
+        self.assertLessEqual(sum(stranger.lost is None for stranger in strangers), 3)
+
+    def test_askingWithoutReading(self) -> None:
+        """Answers do not pile up for a peer that asks and does not read."""
+        for number in range(300):
+            self.node.subscribe(f"{number:0200}", lambda _: None)
+        self.prove()
+        self.stranger.transport.pauseProducing()
+        for _ in range(50):
+            self.say(*[RC2.encode(2, 2, 5, b"")] * 100)
+        self.assertClosed(CloseReason.OVERFLOW)
+
+    def test_slowReaderIsKept(self) -> None:
+        """A peer that reads slowly but steadily is not idle, however much waits for it."""
+        self.prove()
+        protocolID = self.node.protocolID(1, 1000)
+        payload = randbytes(12 << 20)
+        self.node.send(self.issued.nodeID, payload, protocolID=protocolID)
+        self.stranger.transport.pauseProducing()
+        for _ in range(150):
+            self.network.advance(2)
+            self.stranger.transport.resumeProducing()
+            self.network.clock.advance(0)
+            self.stranger.transport.pauseProducing()
+            self.say(RC2.encode(2, 1, 0, b"0"))
+        self.assertIsNone(self.stranger.lost)
+        self.stranger.transport.resumeProducing()
+        self.network.advance(1)
+        self.assertIn(payload, [frame[3] for frame in self.stranger.frames()])
+
+    def test_tooManyTopics(self) -> None:
+        """A list of topics that is too long is not even looked at."""
+        self.prove()
+        self.say(RC2.encode(2, 1, 0, b"7"))
+        seq = self.stranger.frames()[-1][2]
+        self.say(RC2.encode(-2, 3, seq, b"7" + b"\t" * 2_000_000))
+        self.assertEqual(self.node.registry.topicsOf(self.issued.nodeID), frozenset())
+        self.assertTrue(any("2000000 topics" in line for line in self.lines))
+
+    def test_nothingAfterAHandlerEndsIt(self) -> None:
+        """A handler that gives up its protocolID, or stops the node, gets nothing more."""
+        protocolID = self.node.protocolID(1, 1000)
+        got: list[bytes] = []
+
+        def unhandle(message) -> None:
+            got.append(message.payload)
+            self.node.unhandle(protocolID)
+
+        def stop(message) -> None:
+            got.append(message.payload)
+            self.node.stopService()
+
+        self.prove()
+        frames = [RC2.encode(protocolID, 0, seq, b"%d" % seq) for seq in range(2, 12)]
+        self.node.handle(protocolID, unhandle)
+        self.say(*frames)
+        self.assertEqual(got, [b"2"])
+        self.node.handle(protocolID, stop)
+        self.say(*frames)
+        self.assertEqual(got, [b"2", b"2"])
+        self.node.startService()
+
+    def test_sendToASlowReader(self) -> None:
+        """What waits for a peer is bounded: then sending is refused, and the others are served."""
+        self.prove()
+        protocolID = self.node.protocolID(1, 1000)
+        self.stranger.transport.pauseProducing()
+        taken = 0
+        with self.assertRaises(PeerBusy) as caught:
+            for _ in range(100):
+                self.node.send(self.issued.nodeID, randbytes(1 << 20), protocolID=protocolID)
+                self.network.advance(0)
+                taken += 1
+        self.assertIn("reads too slowly", str(caught.exception))
+        self.assertTrue(16 <= taken <= 19, taken)
+        request = self.node.request(self.issued.nodeID, b"?", protocolID=protocolID)
+        self.failureResultOf(request, PeerBusy)
+        self.assertEqual(self.node.broadcast(b"all", protocolID=protocolID), 0)
+        self.stranger.transport.resumeProducing()
+        self.network.advance(1)
+        self.node.send(self.issued.nodeID, b"again", protocolID=protocolID)
+        self.network.advance(1)
+        self.assertEqual(self.stranger.frames()[-1][3], b"again")

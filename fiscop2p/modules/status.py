@@ -50,9 +50,11 @@ class NodeStatus:
             raise EncodingError(
                 f"a status of {len(text)} bytes of JSON; {MAX_STATUS_SIZE} are the most"
             )
-        if merged != self.own:
-            self.own = merged
-            self.sync.change(text.encode())
+        state = text.encode()
+        if state != (self.sync.state or b"{}"):
+            # What peers will hold, and nothing that the caller may still change.
+            self.own = json.loads(text)
+            self.sync.change(state)
 
     def of(self, nodeID: str) -> dict[str, Any]:
         """

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from binascii import hexlify
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from os import urandom
 from random import shuffle
 from typing import Final
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..answers import callHandler
-from ..errors import EncodingError, MalformedMessage, NoFollower, TopicRequestFailed
+from ..errors import EncodingError, MalformedMessage, NoFollower, PeerBusy, TopicRequestFailed
 from ..identity import abridged
 from ..interfaces import Handler, ILinks, ISession, Message, Outcome
 from ..registry import PeerRegistry
@@ -38,10 +40,12 @@ from ..wire.amop import (
     encodeTopicBody,
 )
 from ..wire.dialect import AMOP, TOPIC
-from ..wire.syncing import decodeTopics, encodeTopics, topicBytes
+from ..wire.syncing import MAX_TOPIC_LENGTH, decodeTopics, encodeTopics, topicBytes
 
-MAX_TOPICS: Final = 100_000
-"""Topics that one peer may follow."""
+MAX_TOPICS: Final = 16_384
+"""Topics that one node may follow."""
+
+_MAX_STATE_SIZE: Final = MAX_TOPICS * (MAX_TOPIC_LENGTH + 1)
 
 NEED_VERIFY: Final = "#!$TopicNeedVerify_"
 """Prefix of private topics: nothing is sent to a follower that has not been verified."""
@@ -59,6 +63,7 @@ class Topics:
         @param nodeID: our own.
         """
         self._nodeID = nodeID
+        self.clock = links.clock
         self._links = links
         self._registry = registry
         self._subscribers: dict[str, list[Handler]] = {}
@@ -83,6 +88,8 @@ class Topics:
         if not topicBytes(topic):
             raise EncodingError("a topic must not be empty")
         followed = topic in self._subscribers
+        if not followed and len(self._subscribers) == MAX_TOPICS:
+            raise EncodingError(f"{MAX_TOPICS} topics are the most that a node may follow")
         self._subscribers.setdefault(topic, []).append(handler)
         if not followed:
             self.sync.change(encodeTopics(self._subscribers))
@@ -102,9 +109,12 @@ class Topics:
             self.sync.change(encodeTopics(self._subscribers))
 
     def _learnt(self, session: ISession, state: bytes | None) -> None:
+        count = 0 if state is None else state.count(b"\t") + 1
+        if count > MAX_TOPICS:
+            raise MalformedMessage(f"it follows {count} topics; {MAX_TOPICS} are the most")
+        if state is not None and len(state) > _MAX_STATE_SIZE:
+            raise MalformedMessage(f"its topics have {len(state)} bytes: some are too long")
         topics = decodeTopics(state)
-        if len(topics) > MAX_TOPICS:
-            raise MalformedMessage(f"it follows {len(topics)} topics; {MAX_TOPICS} are the most")
         self._registry.setTopics(
             session, [topic for topic in topics if not topic.startswith(NEED_VERIFY)]
         )
@@ -115,22 +125,22 @@ class Topics:
         """
         Send to all followers, ourselves included; nobody confirms.
 
-        @return: to how many nodes.
+        @return: to how many nodes: not those that read too slowly.
         @raise EncodingError: the topic does not fit the wire.
         """
         body = encodeTopicBody(topic, payload)
         sessions = self._registry.sessionsFollowing(topic)
+        reached = 0
         if sessions:
             message = self.channelMessage(MULTICAST_REQUEST, body)
             frame = self._links.encode(AMOP, MULTICAST, self._links.nextSeq(), message)
-            for session in sessions:
-                session.write(frame)
+            reached = sum(session.offer(frame) for session in sessions)
         if topic not in self._subscribers:
-            return len(sessions)
+            return reached
         self._links.clock.callLater(
             0, self._deliverToAll, Message(self._nodeID, payload, AMOP, MULTICAST, topic)
         )
-        return len(sessions) + 1
+        return reached + 1
 
     def request(self, topic: str, payload: bytes, timeout: float) -> Deferred[bytes]:
         """
@@ -243,6 +253,7 @@ class _TopicRequest:
         self._followers = followers
         self._timeout = timeout
         self._asked: tuple[ISession, int] | None = None
+        self._timer: IDelayedCall | None = None
         self._failures: list[str] = []
         self._code = NODE_UNREACHABLE
 
@@ -254,11 +265,26 @@ class _TopicRequest:
             return
         session = self._followers.pop()
         if session is None:
-            self._topics.askSubscribers(self._message, self._succeeded, self._noSubscriber)
+            self._askOurselves()
         elif session.closeReason is not None:
             self._failed(session, "it has left")
         else:
             self._ask(session)
+
+    def _askOurselves(self) -> None:
+        def once(settle: Callable[..., object], *result: object) -> None:
+            if timer.active():
+                timer.cancel()
+                settle(*result)
+
+        def timedOut() -> None:
+            self._failures.append("our own subscribers did not answer")
+            self.askNext()
+
+        self._timer = timer = self._topics.clock.callLater(self._timeout, timedOut)
+        self._topics.askSubscribers(
+            self._message, partial(once, self._succeeded), partial(once, self._noSubscriber)
+        )
 
     def _ask(self, session: ISession) -> None:
         def answered(outcome: Outcome) -> None:
@@ -276,8 +302,12 @@ class _TopicRequest:
             self._code = response.result
             self._failed(session, f"it answered with code {response.result}")
 
-        seq = session.request(AMOP, UNICAST, self._request, answered, self._timeout)
-        self._asked = session, seq
+        try:
+            seq = session.request(AMOP, UNICAST, self._request, answered, self._timeout)
+        except PeerBusy as error:
+            self._failed(session, str(error))
+        else:
+            self._asked = session, seq
 
     def _succeeded(self, answer: bytes) -> None:
         if not self.done.called:
@@ -308,6 +338,8 @@ class _TopicRequest:
 
     def _cancelled(self, done: Deferred[bytes]) -> None:
         self._followers.clear()
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
         if self._asked is not None:
             session, seq = self._asked
             session.forget(seq)

@@ -46,7 +46,7 @@ class VirtualClock:
 
     def getDelayedCalls(self) -> list[Any]:
         """All calls that are still to come."""
-        return [call for _, _, call in self._calls if call.active()]
+        return list({call: None for _, _, call in self._calls if call.active()})
 
     def advance(self, seconds: float) -> None:
         """Let time pass, and everything happen that is due, in order."""

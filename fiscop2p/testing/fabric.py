@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from twisted.internet import error
@@ -167,14 +168,14 @@ class MemoryConnector:
         path = fabric.path(self._reactor.host, target.host)
         self._factory.doStart()
         self._factory.startedConnecting(self)
-        wait = self._timeout if path.isSilent else 2 * path.latency
+        wait = self._timeout if path.isSilent else min(2 * path.latency, self._timeout)
         self._attempt = fabric.clock.callLater(wait, self._arrive, path)
 
     def _arrive(self, path: Path) -> None:
         self._attempt = None
         fabric, target = self._reactor.fabric, self._destination
         accepting = fabric.listening.get((target.host, target.port))
-        if path.isSilent:
+        if path.isSilent or 2 * path.latency > self._timeout:
             self._fail(error.TimeoutError())
         elif path.isCut or accepting is None:
             self._fail(error.ConnectionRefusedError())
@@ -220,7 +221,7 @@ class MemoryTransport:
         self._path = path
         self._here = here
         self._there = there
-        self._sent: list[bytes] = []
+        self._sent: deque[tuple[float, bytes]] = deque()
         self._sentSize = 0
         self._delivery: Any = None
         self._reading = True
@@ -245,7 +246,7 @@ class MemoryTransport:
         """Send."""
         if not self._connected or (self.disconnecting and self._producer is None):
             return
-        self._sent.append(data)
+        self._sent.append((self._clock.seconds() + self._path.latency, data))
         self._sentSize += len(data)
         if self._streaming and not self._producerPaused and self._sentSize > _BUFFER_HIGH:
             self._producerPaused = True
@@ -260,6 +261,11 @@ class MemoryTransport:
         """Close once everything has arrived."""
         self.disconnecting = True
         self._reading = False
+        self.scheduleDelivery()
+
+    def loseWriteConnection(self) -> None:
+        """Say, once everything has arrived, that it was all; the other end then closes."""
+        self.disconnecting = True
         self.scheduleDelivery()
 
     def abortConnection(self) -> None:
@@ -317,26 +323,36 @@ class MemoryTransport:
             self.reset()
 
     def scheduleDelivery(self) -> None:
-        """What was sent arrives after the path's latency."""
+        """What was sent arrives when its time has come."""
         if self._delivery is None and self._connected:
-            self._delivery = self._clock.callLater(self._path.latency, self._deliver)
+            now = self._clock.seconds()
+            due = self._sent[0][0] if self._sent else now + self._path.latency
+            self._delivery = self._clock.callLater(max(0.0, due - now), self._deliver)
 
     def _deliver(self) -> None:
         self._delivery = None
         if self._path.isSilent or not self._connected:
             return
-        data = b"".join(self._sent)
-        self._sent.clear()
-        position = 0
-        while position < len(data) and self._other.isReading:
-            chunk = data[position : position + _CHUNK]
-            position += len(chunk)
+        for chunk in self._arrived():
             self._other.receive(chunk)
-        if position < len(data) and self._other.isOpen:
-            self._sent.insert(0, data[position:])
-        self._sentSize = sum(map(len, self._sent))
         if not self._sent:
             self._drained()
+        elif self._other.isReading:
+            self.scheduleDelivery()
+
+    def _arrived(self) -> Iterator[bytes]:
+        """Give what has arrived, in chunks of a socket's size, as long as the other end reads."""
+        now = self._clock.seconds()
+        while self._other.isReading and self._sent and self._sent[0][0] <= now:
+            chunk = bytearray()
+            while self._sent and self._sent[0][0] <= now and len(chunk) < _CHUNK:
+                due, data = self._sent.popleft()
+                room = _CHUNK - len(chunk)
+                chunk += data[:room]
+                if len(data) > room:
+                    self._sent.appendleft((due, data[room:]))
+            self._sentSize -= len(chunk)
+            yield bytes(chunk)
 
     def _drained(self) -> None:
         if self._producer is not None and (not self._streaming or self._producerPaused):
@@ -350,11 +366,6 @@ class MemoryTransport:
     def isConnected(self) -> bool:
         """Whether this end stands."""
         return self._connected
-
-    @property
-    def isOpen(self) -> bool:
-        """Whether this end may still take bytes, now or later."""
-        return self._connected and not self.disconnecting
 
     @property
     def isReading(self) -> bool:

@@ -6,7 +6,6 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import groupby
 from typing import Any, Final, cast
 
 from twisted.internet.error import ConnectionDone
@@ -30,7 +29,6 @@ from ..interfaces import ILinkProtocol
 _READ_SIZE: Final = 256 * 1024
 _WRITE_SLICE: Final = 64 * 1024
 _QUEUE_HIGH: Final = 64 * 1024
-_LARGE_PIECE: Final = 32 * 1024
 
 # Plaintext is copied out of it before anybody is called, so all links of a process share it.
 _readBuffer = memoryview(bytearray(_READ_SIZE))
@@ -198,14 +196,20 @@ class MemoryTLSTransport(Protocol):
                 self._tls.unwrap()
             except ssl.SSLError:
                 pass  # Our close_notify is written; nobody waits for the peer's.
-            self._flushBelow()
             self._closeBelow()
 
     def _closeBelow(self) -> None:
+        """
+        Pass on the rest, and say that it was all.
+
+        We go on reading, and drop what comes, until the peer closes too: a socket that is closed
+        with unread bytes is reset, and what it had still to send is lost.
+        """
         self._closing = True
+        self._flushBelow()
         below: Any = self.transport
         below.unregisterProducer()
-        below.loseConnection()
+        below.loseWriteConnection()
 
     # What the protocol above asks for.
 
@@ -221,14 +225,9 @@ class MemoryTLSTransport(Protocol):
             self._producer.pauseProducing()
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
-        """Send several pieces; small ones as one, large ones without copying them."""
-        pieces = list(data)
-        if max(map(len, pieces), default=0) < _LARGE_PIECE:
-            self.write(b"".join(pieces))
-            return
-        for isLarge, group in groupby(pieces, lambda piece: len(piece) >= _LARGE_PIECE):
-            for piece in group if isLarge else (b"".join(group),):
-                self.write(piece)
+        """Send several pieces."""
+        for piece in data:
+            self.write(piece)
 
     def loseConnection(self) -> None:
         """Close once everything is sent; a handshake that is under way is given up."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from functools import lru_cache
 from typing import Final, TypeAlias
 
@@ -92,7 +92,7 @@ class FrameParser:
         """How many bytes of an unfinished frame are kept."""
         return len(self._tail) if self._unfinished is None else self._unfinished.held
 
-    def feed(self, data: bytes) -> Iterator[Frame]:
+    def feed(self, data: bytes) -> Generator[Frame, None, None]:
         """
         Take the next chunk of the stream; the result must be iterated to its end.
 

@@ -78,6 +78,12 @@ class RefusalsMixin:
         other = Authority.makeRoot(curve=self.curve).issueAgency("agency").issueNode("node9")
         self.assertRefusedBothWays(other, "certificate is refused", "another chain")
 
+    def test_refusedIsTold(self) -> None:
+        """Who is refused in the handshake is told why, by an alert."""
+        other = Authority.makeRoot(curve=self.curve).issueAgency("agency").issueNode("node9")
+        stranger = self.inbound(other, greeting=b"")
+        self.assertIn("UNKNOWN_CA", str(stranger.lost.value).upper().replace(" ", "_"))
+
     def test_expired(self) -> None:
         """A certificate that has expired is refused."""
         expired = self.agency.issueNode("old", notBefore=NOW - 2 * YEAR, notAfter=NOW - YEAR)
