@@ -27,7 +27,7 @@ from ..errors import HandshakeFailed
 from ..interfaces import ILinkProtocol
 
 _READ_SIZE: Final = 256 * 1024
-_WRITE_SLICE: Final = 64 * 1024
+_WRITE_SLICE: Final = 256 * 1024
 _QUEUE_HIGH: Final = 64 * 1024
 
 # Plaintext is copied out of it before anybody is called, so all links of a process share it.
@@ -70,6 +70,8 @@ class MemoryTLSTransport(Protocol):
         below: Any = self.transport
         if ITCPTransport.providedBy(below) and ISystemHandle.providedBy(below):
             self._socket = below.getHandle()
+            # A turn of the reactor for each 64 KiB costs as much as what is done with them.
+            below.bufferSize = _READ_SIZE
         below.registerProducer(_Drained(self._drained), False)
         self._wrapped.makeConnection(self)
         if not self._closing:
