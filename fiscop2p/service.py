@@ -20,6 +20,7 @@ from .factories import AddressStatus
 from .identity import Credentials, Identity
 from .interfaces import Handler, INode, IPeerTLS, ISession, Message, Outcome
 from .links import Links
+from .memory import keepFreedMemory
 from .modules.status import NodeStatus
 from .modules.topics import Topics
 from .registry import PeerRegistry
@@ -93,6 +94,7 @@ class P2PService(MultiService):
         if not self._links.listening:
             self._links.listen()
         super().startService()
+        keepFreedMemory()
         self._links.start()
         self._topics.sync.start()
         self._status.sync.start()

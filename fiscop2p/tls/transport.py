@@ -71,7 +71,8 @@ class MemoryTLSTransport(Protocol):
         if ITCPTransport.providedBy(below) and ISystemHandle.providedBy(below):
             self._socket = below.getHandle()
             # A turn of the reactor for each 64 KiB costs as much as what is done with them.
-            below.bufferSize = _READ_SIZE
+            tcp: Any = below
+            tcp.bufferSize = _READ_SIZE
         below.registerProducer(_Drained(self._drained), False)
         self._wrapped.makeConnection(self)
         if not self._closing:
