@@ -27,8 +27,8 @@ class Outbox:
         self._buffers: deque[memoryview] = deque()
 
     def put(self, pieces: Sequence[bytes]) -> None:
-        """Append pieces."""
-        if max(map(len, pieces)) < _LARGE:
+        """Append headers and payloads in turn."""
+        if max(map(len, pieces[1::2])) < _LARGE:
             self._append(b"".join(pieces))
             return
         for isLarge, group in groupby(pieces, lambda piece: len(piece) >= _LARGE):

@@ -47,18 +47,19 @@ def encoder(
     threshold = min(THRESHOLD, most) if compressing and dialect.canCompress else most
 
     def encode(protocolID: int, packetType: int, seq: int, payload: bytes) -> EncodedFrame:
-        if len(payload) > threshold:
-            if len(payload) > most:
+        size = len(payload)
+        if size > threshold:
+            if size > most:
                 raise EncodingError(
-                    f"a message of {len(payload)} bytes, {most} are the most; send it in parts"
+                    f"a message of {size} bytes, {most} are the most; send it in parts"
                 )
             block = compress(payload)
             if block is not None:
                 return header(len(block), protocolID, packetType, seq, COMPRESSED), block
         try:
-            return pack(headerSize + len(payload), plain, protocolID, packetType, seq), payload
+            return pack(headerSize + size, plain, protocolID, packetType, seq), payload
         except struct.error:
-            return header(len(payload), protocolID, packetType, seq), payload
+            return header(size, protocolID, packetType, seq), payload
 
     return encode
 
