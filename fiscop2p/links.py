@@ -17,7 +17,7 @@ from zope.interface import implementer
 from .access import AccessLists
 from .errors import ListenError, NotListed, SelfConnection
 from .events import Event
-from .factories import AddressStatus, PeerClientFactory, PeerServerFactory
+from .factories import AddressState, AddressStatus, PeerClientFactory, PeerServerFactory
 from .identity import Identity, abridged
 from .interfaces import ILinks, IPeerTLS, ISession, Receiver
 from .reasons import CloseReason
@@ -28,6 +28,7 @@ from .wire.frames import Encode, EncodedFrame, encoder
 _SEQS: Final = range(2, 1 << 32)
 _MISSED: Final = 1.5
 _MOST_LINKS: Final = 4
+_HARMLESS: Final = (CloseReason.PEER_CLOSED, CloseReason.LOST, CloseReason.DUPLICATE)
 
 
 @implementer(ILinks)
@@ -163,8 +164,13 @@ class Links:
             client.start()
 
     def addresses(self) -> list[AddressStatus]:
-        """What every address that we dial is doing."""
-        return [client.status() for client in self._clients.values()]
+        """What every address that we dial, or shall dial, is doing."""
+        return [
+            self._clients[address].status()
+            if address in self._clients
+            else AddressStatus(address, AddressState.STOPPED, "", 0, "", None)
+            for address in self._addresses
+        ]
 
     def _nodeJoined(self, nodeID: str) -> None:
         for client in self._clients.values():
@@ -263,7 +269,7 @@ class Links:
         }
         if session.proven:
             self._log.info("link {direction} {address} (node {abridged}) ended: {words}", **known)
-        elif session in self._opened:
+        elif session in self._opened and reason in _HARMLESS:
             # A FISCO BCOS node that keeps another link to us ends this one so.
             self._log.debug(
                 "link {direction} {address} (node {abridged}) ended before it carried anything: "

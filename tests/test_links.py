@@ -332,6 +332,20 @@ class SessionTests(SynchronousTestCase):
 class RC1Tests(SynchronousTestCase):
     """The older dialect."""
 
+    def test_dialectsDoNotMix(self) -> None:
+        """A peer of the other dialect is cut, and the log says what may be wrong."""
+        network = MemoryNetwork(1, tls="ssl")
+        self.addCleanup(network.stop)
+        lines = logLines(self)
+        stranger = Stranger(RC1.encode(2, 1, 0, b"0") * 2)
+        issued = network.agency.issueNode("node9")
+        context = looseContext(True, issued, temporaryFolder(self))
+        dial(network, network.nodes[0], context, stranger)
+        network.advance(1)
+        self.assertIsNotNone(stranger.lost)
+        named = [line for line in lines if STRANGER in line]
+        self.assertTrue(any("does the peer speak the other dialect?" in line for line in named))
+
     def test_networkOfRC1(self) -> None:
         """Nodes that all speak RC1 understand each other."""
         network = MemoryNetwork(3, settings=Settings(dialect=RC1))
@@ -383,7 +397,7 @@ class StopAndStartTests(SynchronousTestCase):
         self.network.advance(30)
         self.assertEqual(len(joined), 1)
         self.assertEqual(len(self.one.registry), 0)
-        self.assertEqual(self.one.addresses(), [])
+        self.assertEqual(set(states(self.one)), {AddressState.STOPPED})
         self.one.registry.joined.unsubscribe(stop)
         self.one.startService()
 

@@ -153,7 +153,7 @@ class FrameParser:
             )
         return FrameTooShort(
             f"a frame declares {length} bytes, less than the {self._dialect.headerSize} bytes "
-            f"of an {self._dialect.name} header"
+            f"of an {self._dialect.name} header; does the peer speak the other dialect?"
         )
 
 
