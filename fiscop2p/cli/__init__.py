@@ -11,6 +11,7 @@ from twisted.python import usage
 
 from ..errors import FiscoP2PError
 from .chain import ChainOptions
+from .check import CheckOptions
 from .command import Command
 
 
@@ -19,6 +20,7 @@ class FiscoP2POptions(Command):
 
     subCommands = [
         ["chain", None, ChainOptions, "Make a chain, or add nodes and agencies to one."],
+        ["check", None, CheckOptions, "Say what is wrong with a config.ini, or what would run."],
     ]
     longdesc = "Tools for the FISCO BCOS 2.x P2P network; each command has a --help of its own."
 
