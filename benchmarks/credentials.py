@@ -6,9 +6,9 @@ from pathlib import Path
 
 from twisted.internet.task import Clock
 
-from fiscop2p.authority import PRIME256V1, SECP256K1
 from fiscop2p.chain import buildChain
-from fiscop2p.chainplan import ChainPlan
+from fiscop2p.chain.authority import PRIME256V1, SECP256K1
+from fiscop2p.chain.plan import ChainPlan
 from fiscop2p.errors import TLSUnavailable
 from fiscop2p.identity import Credentials, loadCredentials
 from fiscop2p.tls import chooseTLS

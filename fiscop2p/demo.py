@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
 from .chain import buildChain
-from .chainplan import ChainPlan
+from .chain.plan import ChainPlan
 from .errors import FiscoP2PError
 from .identity import abridged, loadCredentials
 from .interfaces import Message

@@ -11,7 +11,7 @@ from twisted.internet.protocol import ClientFactory, Protocol
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p.authority import IssuedNode
+from fiscop2p.chain.authority import IssuedNode
 from fiscop2p.service import P2PService
 from fiscop2p.testing import MemoryNetwork
 from fiscop2p.testing.fabric import MemoryReactor

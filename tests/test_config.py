@@ -17,10 +17,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p import config
 from fiscop2p.access import AccessLists
-from fiscop2p.authority import Authority
 from fiscop2p.chain import buildChain
-from fiscop2p.chainfiles import configText
-from fiscop2p.chainplan import ChainPlan
+from fiscop2p.chain.authority import Authority
+from fiscop2p.chain.plan import ChainPlan
+from fiscop2p.chain.texts import configText
 from fiscop2p.config import LOG_LEVELS, NodeConfig, checkConfig, loadConfig, nodeFromConfig
 from fiscop2p.errors import ConfigError, CredentialsError, SetupError
 from fiscop2p.identity import loadCredentials

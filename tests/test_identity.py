@@ -24,7 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p.authority import PRIME256V1, Authority, IssuedNode
+from fiscop2p.chain.authority import PRIME256V1, Authority, IssuedNode
 from fiscop2p.errors import BadCertificate, CredentialsError
 from fiscop2p.identity import (
     Credentials,

@@ -15,7 +15,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import SkipTest, TestCase
 
 from fiscop2p.chain import buildChain
-from fiscop2p.chainplan import ChainPlan
+from fiscop2p.chain.plan import ChainPlan
 from tests.temporary import temporaryFolder
 
 ROOT = Path(__file__).parent.parent

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from fiscop2p.authority import Authority
+from fiscop2p.chain.authority import Authority
 from fiscop2p.errors import PeerBusy
 from fiscop2p.identity import loadCredentials
 from fiscop2p.service import P2PService, makeNode

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from twisted.python import usage
 
-from ..authority import DEFAULT_DAYS, PRIME256V1, SECP256K1
 from ..chain import DEFAULT_AGENCY, MadeNode, addAgency, addNodes, buildChain
-from ..chainplan import DEFAULT_PORTS, ChainPlan, Ports, parseHosts
+from ..chain.authority import DEFAULT_DAYS, PRIME256V1, SECP256K1
+from ..chain.plan import DEFAULT_PORTS, ChainPlan, Ports, parseHosts
 from ..errors import ChainError
 from ..identity import abridged
 from .command import Command

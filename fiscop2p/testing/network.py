@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from twisted.internet.defer import Deferred
 
 from ..access import AccessLists
-from ..authority import SECP256K1, Authority, IssuedNode
+from ..chain.authority import SECP256K1, Authority, IssuedNode
 from ..identity import loadCredentials
 from ..service import P2PService, makeNode
 from ..settings import Address, Settings

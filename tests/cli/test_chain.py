@@ -13,7 +13,7 @@ from pathlib import Path
 from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p.authority import PRIME256V1
+from fiscop2p.chain.authority import PRIME256V1
 from fiscop2p.cli import main
 from fiscop2p.identity import loadCredentials
 

@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 from fiscop2p.chain import buildChain
-from fiscop2p.chainplan import ChainPlan
+from fiscop2p.chain.plan import ChainPlan
 from tests.cli.test_chain import CommandTestCase
 
 

@@ -11,7 +11,7 @@ from warnings import catch_warnings, simplefilter
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from fiscop2p.access import AccessLists
-from fiscop2p.authority import Authority, IssuedNode
+from fiscop2p.chain.authority import Authority, IssuedNode
 from fiscop2p.errors import TLSUnavailable
 from fiscop2p.factories import AddressState
 from fiscop2p.settings import Address

@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p.authority import Authority
+from fiscop2p.chain.authority import Authority
 from fiscop2p.testing.clock import VirtualClock
 from fiscop2p.testing.fabric import Fabric, MemoryReactor
 from fiscop2p.tls.transport import MemoryTLSTransport

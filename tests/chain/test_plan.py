@@ -1,12 +1,12 @@
 """
-Tests for L{fiscop2p.chainplan}.
+Tests for L{fiscop2p.chain.plan}.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p.chainplan import ChainPlan, NodePlace, Ports, parseHosts, placeNodes
+from fiscop2p.chain.plan import ChainPlan, NodePlace, Ports, parseHosts, placeNodes
 from fiscop2p.errors import ChainError
 
 

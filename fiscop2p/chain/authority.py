@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from .errors import ChainError
-from .identity import nodeIDOf
+from ..errors import ChainError
+from ..identity import nodeIDOf
 
 SECP256K1 = "secp256k1"
 PRIME256V1 = "prime256v1"

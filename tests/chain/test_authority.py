@@ -1,5 +1,5 @@
 """
-Tests for L{fiscop2p.authority}.
+Tests for L{fiscop2p.chain.authority}.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p import authority
-from fiscop2p.authority import PRIME256V1, SECP256K1, Authority, IssuedNode
+from fiscop2p.chain import authority
+from fiscop2p.chain.authority import PRIME256V1, SECP256K1, Authority, IssuedNode
 from fiscop2p.errors import ChainError
 
 

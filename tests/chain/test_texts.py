@@ -1,5 +1,5 @@
 """
-Tests for L{fiscop2p.chainfiles}; the scripts are run, with a C{twistd} of our own.
+Tests for L{fiscop2p.chain.texts}; the scripts are run, with a C{twistd} of our own.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from unittest import skipUnless
 from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.chain import buildChain
-from fiscop2p.chainfiles import configText
-from fiscop2p.chainplan import ChainPlan
+from fiscop2p.chain.plan import ChainPlan
+from fiscop2p.chain.texts import configText
 
 SLEEP = shutil.which("sleep")
 LOG_LINE = "2021-01-01T00:00:00+0000 [-] fiscop2p node 1234abcd... is running\n"

@@ -1,5 +1,5 @@
 """
-Tests for L{fiscop2p.chain}.
+Tests for L{fiscop2p.chain.directory}.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pathlib import Path
 from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p import chain
-from fiscop2p.authority import PRIME256V1, Authority
 from fiscop2p.chain import addAgency, addNodes, buildChain
-from fiscop2p.chainplan import ChainPlan, Ports
+from fiscop2p.chain import directory as writing
+from fiscop2p.chain.authority import PRIME256V1, Authority
+from fiscop2p.chain.plan import ChainPlan, Ports
 from fiscop2p.errors import ChainError
 from fiscop2p.identity import loadCredentials
 
@@ -172,14 +172,14 @@ class BuildTests(ChainTestCase):
 
     def test_failureLeavesNothing(self) -> None:
         """When the disk fails in the middle of it, nothing is left."""
-        write = chain._write
+        write = writing._write
 
         def failing(path: Path, *rest: object) -> None:
             if path.name == "node.nodeid":
                 raise OSError(28, "No space left on device", str(path))
             write(path, *rest)
 
-        self.patch(chain, "_write", failing)
+        self.patch(writing, "_write", failing)
         self.assertLeftAlone(
             f"cannot write {self.parent}: No space left on device; nothing was made",
             buildChain,
@@ -383,7 +383,7 @@ class AddNodesTests(ChainTestCase):
                 raise OSError(39, "Directory not empty", str(source), None, str(goal))
             rename(source, goal)
 
-        self.patch(chain.os, "rename", failing)
+        self.patch(writing.os, "rename", failing)
         self.assertLeftAlone(
             f"cannot write {self.nodes / '127.0.0.1/node3'}: Directory not empty; nothing was made",
             addNodes,

@@ -16,12 +16,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import ChainError, ConfigError
+from ..inifile import IniFile, portNumber
+from ..settings import Address
 from .authority import DEFAULT_DAYS, SECP256K1, Authority, IssuedNode
-from .chainfiles import START_ALL_SCRIPT, STOP_ALL_SCRIPT, STOP_SCRIPT, configText, startScript
-from .chainplan import ChainPlan, NodePlace, Ports, isIP, placeNodes
-from .errors import ChainError, ConfigError
-from .inifile import IniFile, portNumber
-from .settings import Address
+from .plan import ChainPlan, NodePlace, Ports, isIP, placeNodes
+from .texts import START_ALL_SCRIPT, STOP_ALL_SCRIPT, STOP_SCRIPT, configText, startScript
 
 DEFAULT_AGENCY = "agency"
 
@@ -103,7 +103,7 @@ def addNodes(
     new nodes connect to the old ones, which need not know them.
 
     @param directory: the directory of the chain.
-    @param hosts: the number of new nodes of each IP, see L{fiscop2p.chainplan.parseHosts}.
+    @param hosts: the number of new nodes of each IP, see L{fiscop2p.chain.plan.parseHosts}.
     @param ports: the ports of the first new node of each IP; L{None}: those after the last node of
         the IP, and on a new IP the lowest of the chain.
     @param agency: the name of the agency that issues their certificates.

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .errors import ChainError
-from .settings import Address
+from ..errors import ChainError
+from ..settings import Address
 
 DEFAULT_PORTS = "30300,20200,8545"
 
