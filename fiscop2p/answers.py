@@ -43,7 +43,8 @@ def whenAnswered(
     Wait for what a handler has returned.
 
     @param answered: told the answer.
-    @param failed: told the error of a Deferred or coroutine, or that the answer is not bytes.
+    @param failed: told the error of a Deferred or coroutine, that the answer is not bytes, or what
+        C{answered} raised: an answer that does not fit a frame is its handler's error.
     @param empty: told instead of L{None}; without it L{None} is told to nobody.
     """
 
@@ -65,5 +66,5 @@ def whenAnswered(
         return
     try:
         check(answer)
-    except TypeError:
+    except Exception:
         failed(Failure())

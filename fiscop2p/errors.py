@@ -57,10 +57,6 @@ class NotListed(PeerRefused):
     """The black list or the white list keeps the peer out."""
 
 
-class LinkClosed(FiscoP2PError):
-    """A link has ended; the message gives the reason."""
-
-
 class DeliveryError(FiscoP2PError):
     """A message was not delivered, or was not answered."""
 

@@ -12,8 +12,10 @@ from fiscop2p.errors import (
     PeerAbsent,
     PeerLeft,
     RequestTimeout,
+    TopicRequestFailed,
 )
 from fiscop2p.interfaces import INode, Message
+from fiscop2p.settings import Settings
 from fiscop2p.testing import MemoryNetwork
 from tests.strangers import logLines
 
@@ -233,6 +235,41 @@ class RequestTests(NetworkTestCase):
         self.advance()
         answers = [self.successResultOf(request) for request in requests]
         self.assertEqual(answers, [b"=%d" % number for number in range(100)])
+
+
+class TooLongAnswerTests(SynchronousTestCase):
+    """An answer that does not fit a frame."""
+
+    def setUp(self) -> None:
+        self.network = MemoryNetwork(2, settings=Settings(maxFrameLength=2000))
+        self.addCleanup(self.network.stop)
+        self.a, self.b = self.network.nodes
+        self.protocolID = self.a.protocolID(1, 1000)
+        self.network.advance(2)
+        self.session = self.a.registry.session(self.b.nodeID)
+
+    def test_ofAHandler(self) -> None:
+        """It is the handler's error: logged, and no harm to the link or to other requests."""
+        self.b.handle(self.protocolID, lambda message: bytes(int(message.payload)))
+        requests = [
+            self.a.request(self.b.nodeID, size, protocolID=self.protocolID, timeout=1)
+            for size in (b"5000", b"5")
+        ]
+        self.network.advance(2)
+        self.failureResultOf(requests[0], RequestTimeout)
+        self.assertEqual(self.successResultOf(requests[1]), bytes(5))
+        self.assertEqual(len(self.flushLoggedErrors(EncodingError)), 1)
+        self.assertIs(self.a.registry.session(self.b.nodeID), self.session)
+
+    def test_ofASubscriber(self) -> None:
+        """A topic's request is told that the subscriber failed."""
+        self.b.subscribe("t", lambda _: bytes(5000))
+        self.network.advance(1)
+        request = self.a.requestTopic("t", b"?", timeout=1)
+        self.network.advance(2)
+        self.assertEqual(self.failureResultOf(request, TopicRequestFailed).value.code, 104)
+        self.assertEqual(len(self.flushLoggedErrors(EncodingError)), 1)
+        self.assertIs(self.a.registry.session(self.b.nodeID), self.session)
 
 
 class HandlerTests(NetworkTestCase):

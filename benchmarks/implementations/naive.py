@@ -144,7 +144,10 @@ class NaiveEnds(TwistedEnds):
         self._context = PlainContext(credentials)
         self._reactor = reactor
         version = SSL.SSLeay_version(SSL.SSLEAY_VERSION).decode()
-        self.summary = f"one write a message, TLS 1.2 by pyOpenSSL ({version}), {credentials.curve}"
+        self.summary = (
+            "one write a message, kind and number before it, TLS 1.2 by pyOpenSSL "
+            f"({version}), {credentials.curve}"
+        )
 
     def listen(self, opened: Callable[[Channel], object]) -> Words:
         factory = _Accepting(lambda: NaiveProtocol(self._reactor), opened)
