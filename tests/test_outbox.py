@@ -1,0 +1,51 @@
+"""What waits to be sent on one link."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from fiscop2p.outbox import SLICE, Outbox
+
+SIZES = st.sampled_from([0, 1, 100, 32 * 1024 - 1, 32 * 1024, SLICE, SLICE + 1, 2 * SLICE + 7])
+
+
+class OutboxTests(SynchronousTestCase):
+    """In order, in slices, and nothing twice."""
+
+    @settings(max_examples=40, deadline=None, derandomize=True)
+    @given(st.lists(st.lists(SIZES, min_size=1, max_size=5), min_size=1, max_size=4))
+    def test_everythingInOrder(self, turns: list[list[int]]) -> None:
+        """Whatever is put in comes out in order, in slices, and the size is always right."""
+        outbox, whole, taken = Outbox(), b"", b""
+        for number, sizes in enumerate(turns):
+            pieces = [
+                piece for n in sizes for piece in (b"header%d" % number, bytes([n % 251]) * n)
+            ]
+            outbox.put(pieces)
+            whole += b"".join(pieces)
+            self.assertEqual(outbox.size, len(whole) - len(taken))
+        while outbox.size:
+            piece = outbox.take()
+            self.assertTrue(0 < len(piece) <= SLICE)
+            taken += piece
+            self.assertEqual(outbox.size, len(whole) - len(taken))
+        self.assertTrue(taken == whole)
+        self.assertRaises(IndexError, outbox.take)
+
+    def test_largePayloadIsNotCopied(self) -> None:
+        """What leaves of a large payload is the memory that came in."""
+        payload = bytes(100_000)
+        outbox = Outbox()
+        outbox.put([b"header", payload])
+        self.assertEqual(outbox.take(), b"header")
+        self.assertIs(outbox.take().obj, payload)
+
+    def test_clear(self) -> None:
+        """Everything can be dropped."""
+        outbox = Outbox()
+        outbox.put([b"header", b"payload"])
+        outbox.clear()
+        self.assertEqual(outbox.size, 0)
+        self.assertRaises(IndexError, outbox.take)
