@@ -23,12 +23,12 @@ from .errors import (
     TLSUnavailable,
     TopicRequestFailed,
 )
-from .factories import AddressState, AddressStatus, PeerClientFactory, PeerServerFactory
 from .identity import Credentials, Identity, loadCredentials
 from .interfaces import INode, IP2PModule, Message
-from .registry import PeerRegistry
+from .links.factories import AddressState, AddressStatus, PeerClientFactory, PeerServerFactory
+from .links.registry import PeerRegistry
+from .links.session import PeerProtocol
 from .service import P2PService, makeNode
-from .session import PeerProtocol
 from .settings import Address, Settings
 from .wire.dialect import RC1, RC2
 

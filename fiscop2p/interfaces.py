@@ -15,7 +15,7 @@ from .wire.frames import EncodedFrame
 
 if TYPE_CHECKING:
     from .identity import Identity
-    from .reasons import CloseReason
+    from .links.reasons import CloseReason
 
 
 class Message(NamedTuple):

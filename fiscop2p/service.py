@@ -16,14 +16,14 @@ from .access import AccessLists
 from .answers import whenAnswered
 from .errors import EncodingError, HandlerTaken, PeerAbsent, PeerBusy
 from .events import Event
-from .factories import AddressStatus
 from .identity import Credentials, Identity
 from .interfaces import Handler, INode, IPeerTLS, ISession, Message, Outcome
-from .links import Links
+from .links.factories import AddressStatus
+from .links.links import Links
 from .memory import keepFreedMemory
+from .links.registry import PeerRegistry
 from .modules.status import NodeStatus
 from .modules.topics import Topics
-from .registry import PeerRegistry
 from .settings import Address, Settings
 from .tls import chooseTLS
 

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..config.inifile import IniFile, portNumber
 from ..errors import ChainError, ConfigError
-from ..inifile import IniFile, portNumber
 from ..settings import Address
 from .authority import DEFAULT_DAYS, SECP256K1, Authority, IssuedNode
 from .plan import ChainPlan, NodePlace, Ports, isIP, placeNodes

@@ -12,7 +12,7 @@ from typing import Any, Final
 from ..errors import EncodingError, MalformedMessage
 from ..events import Event
 from ..interfaces import ILinks, ISession
-from ..registry import PeerRegistry
+from ..links.registry import PeerRegistry
 from ..sync import SeqSync
 from ..wire.dialect import NODE_STATUS
 

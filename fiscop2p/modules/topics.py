@@ -24,7 +24,7 @@ from ..answers import callHandler
 from ..errors import EncodingError, MalformedMessage, NoFollower, PeerBusy, TopicRequestFailed
 from ..identity import abridged
 from ..interfaces import Handler, ILinks, ISession, Message, Outcome
-from ..registry import PeerRegistry
+from ..links.registry import PeerRegistry
 from ..sync import SeqSync
 from ..wire.amop import (
     MULTICAST,

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from fiscop2p.access import AccessLists
 from fiscop2p.chain.authority import Authority, IssuedNode
 from fiscop2p.errors import TLSUnavailable
-from fiscop2p.factories import AddressState
+from fiscop2p.links.factories import AddressState
 from fiscop2p.settings import Address
 from fiscop2p.testing import MemoryNetwork
 from fiscop2p.testing.network import PORT

@@ -10,7 +10,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from fiscop2p.connector import EndpointConnector, clientEndpoint
+from fiscop2p.links.connector import EndpointConnector, clientEndpoint
 from fiscop2p.settings import Address
 
 

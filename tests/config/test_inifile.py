@@ -1,5 +1,5 @@
 """
-Tests for L{fiscop2p.inifile}.
+Tests for L{fiscop2p.config.inifile}.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from fiscop2p.config.inifile import Entry, IniFile, boolean, portNumber
 from fiscop2p.errors import ConfigError, SetupError
-from fiscop2p.inifile import Entry, IniFile, boolean, portNumber
 
 CHARACTERS = st.text(st.sampled_from("[]=;# \t\r\n\v\f\x00\u2028.a0é"), max_size=60)
 

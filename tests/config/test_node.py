@@ -1,5 +1,5 @@
 """
-Tests for L{fiscop2p.config}.
+Tests for L{fiscop2p.config.node}.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p import config
+from fiscop2p.config import node
 from fiscop2p.access import AccessLists
 from fiscop2p.chain import buildChain
 from fiscop2p.chain.authority import Authority
@@ -543,7 +543,7 @@ class NodeTests(ConfigTestCase):
     def test_lists(self) -> None:
         """The node is given all that the file says."""
         given: list[object] = []
-        self.patch(config, "makeNode", lambda *arguments: given.extend(arguments))
+        self.patch(node, "makeNode", lambda *arguments: given.extend(arguments))
         self.file.write_text(f"[crl]\ncrl.0={ALICE}\n[p2p]\nnode.0=a:1\n")
         reactor = MemoryReactorClock()
         nodeFromConfig(self.file, reactor)

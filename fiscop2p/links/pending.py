@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from .errors import DeliveryError, RequestTimeout
-from .interfaces import Outcome
+from ..errors import DeliveryError, RequestTimeout
+from ..interfaces import Outcome
 
 _RESOLUTION = 0.01
 

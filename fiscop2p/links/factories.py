@@ -13,11 +13,11 @@ from twisted.internet.protocol import ReconnectingClientFactory, ServerFactory, 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ..interfaces import ILinks, ISession
+from ..settings import Address
 from .connector import EndpointConnector, clientEndpoint
-from .interfaces import ILinks, ISession
 from .reasons import CloseReason
 from .session import PeerProtocol
-from .settings import Address
 
 
 class AddressState(Enum):

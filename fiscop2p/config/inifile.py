@@ -15,7 +15,7 @@ from math import inf
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
-from .errors import ConfigError, SetupError
+from ..errors import ConfigError, SetupError
 
 _BLANKS: Final = " \t\v\f\r"
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")

@@ -14,16 +14,16 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from .access import AccessLists
-from .errors import ListenError, NotListed, SelfConnection
-from .events import Event
+from ..access import AccessLists
+from ..errors import ListenError, NotListed, SelfConnection
+from ..events import Event
+from ..identity import Identity, abridged
+from ..interfaces import ILinks, IPeerTLS, ISession, Receiver
+from ..settings import Address, Settings
+from ..wire.frames import Encode, EncodedFrame, encoder
 from .factories import AddressState, AddressStatus, PeerClientFactory, PeerServerFactory
-from .identity import Identity, abridged
-from .interfaces import ILinks, IPeerTLS, ISession, Receiver
 from .reasons import CloseReason
 from .registry import PeerRegistry
-from .settings import Address, Settings
-from .wire.frames import Encode, EncodedFrame, encoder
 
 _SEQS: Final = range(2, 1 << 32)
 _MISSED: Final = 1.5

@@ -1,5 +1,5 @@
 """
-Tests for L{fiscop2p.pending}.
+Tests for L{fiscop2p.links.pending}.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.errors import PeerLeft, RequestTimeout
 from fiscop2p.interfaces import Outcome
-from fiscop2p.pending import PendingRequests
+from fiscop2p.links.pending import PendingRequests
 from fiscop2p.testing import VirtualClock
 
 MODEST = settings(max_examples=60, deadline=None, derandomize=True)

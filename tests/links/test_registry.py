@@ -7,7 +7,7 @@ from random import Random
 from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.errors import PeerAbsent, PeerLeft
-from fiscop2p.registry import PeerRegistry
+from fiscop2p.links.registry import PeerRegistry
 from fiscop2p.settings import Address
 from fiscop2p.testing import MemoryNetwork
 from fiscop2p.testing.network import PORT

@@ -15,13 +15,13 @@ from typing import Any, Final
 
 from twisted.logger import Logger
 
-from .access import AccessLists
-from .errors import ConfigError, CredentialsError, SetupError
-from .identity import Credentials, isNodeID, loadCredentials
+from ..access import AccessLists
+from ..errors import ConfigError, CredentialsError, SetupError
+from ..identity import Credentials, isNodeID, loadCredentials
+from ..service import P2PService, makeNode
+from ..settings import Address, Settings
+from ..wire.dialect import RC1, RC2, Dialect
 from .inifile import IniFile, boolean, portNumber, unexpected
-from .service import P2PService, makeNode
-from .settings import Address, Settings
-from .wire.dialect import RC1, RC2, Dialect
 
 LOG_LEVELS: Final = ("fatal", "error", "warning", "info", "debug", "trace")
 """The levels of C{[log] level}, from the fewest lines to the most."""

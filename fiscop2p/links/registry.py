@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Iterator
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from .errors import PeerAbsent
-from .events import Event
-from .identity import abridged
-from .interfaces import ISession, Outcome
+from ..errors import PeerAbsent
+from ..events import Event
+from ..identity import abridged
+from ..interfaces import ISession, Outcome
 from .reasons import CloseReason
 
 _MOST_SPARES = 2

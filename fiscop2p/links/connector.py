@@ -12,7 +12,7 @@ from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from .settings import Address
+from ..settings import Address
 
 
 def clientEndpoint(reactor: Any, address: Address, timeout: float) -> IStreamClientEndpoint:

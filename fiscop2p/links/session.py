@@ -12,16 +12,16 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from .errors import PeerBusy, PeerLeft, PeerRefused, RequestTimeout, SelfConnection, WireError
-from .identity import Identity, abridged
-from .interfaces import ILinkProtocol, ILinks, ISession, Outcome
+from ..errors import PeerBusy, PeerLeft, PeerRefused, RequestTimeout, SelfConnection, WireError
+from ..identity import Identity, abridged
+from ..interfaces import ILinkProtocol, ILinks, ISession, Outcome
+from ..settings import Address
+from ..wire.dialect import TOPIC
+from ..wire.frames import EncodedFrame, Frame, FrameParser
+from ..wire.syncing import REQUEST_STATE
 from .outbox import Outbox
 from .pending import PendingRequests
 from .reasons import CloseReason
-from .settings import Address
-from .wire.dialect import TOPIC
-from .wire.frames import EncodedFrame, Frame, FrameParser
-from .wire.syncing import REQUEST_STATE
 
 CLOSE_GRACE: Final = 5.0
 """Seconds that the peer has to take what is queued when we close a link."""

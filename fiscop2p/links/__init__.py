@@ -1,0 +1,1 @@
+"""Links: one authenticated session a peer, who dials and accepts, and the registry of all."""
