@@ -8,6 +8,7 @@ L{Credentials} and L{Settings}.
 from .access import AccessLists
 from .config import NodeConfig, loadConfig, nodeFromConfig
 from .errors import (
+    BandwidthExceeded,
     ConfigError,
     CredentialsError,
     DeliveryError,
@@ -22,6 +23,7 @@ from .errors import (
     SetupError,
     TLSUnavailable,
     TopicRequestFailed,
+    TopicTaken,
 )
 from .identity import Credentials, Identity, loadCredentials
 from .interfaces import INode, IP2PModule, Message
@@ -30,6 +32,7 @@ from .links.registry import PeerRegistry
 from .links.session import PeerProtocol
 from .service import P2PService, makeNode
 from .settings import Address, Settings
+from .wire.blocksync import SyncStatus
 from .wire.dialect import RC1, RC2
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
     "Address",
     "AddressState",
     "AddressStatus",
+    "BandwidthExceeded",
     "ConfigError",
     "Credentials",
     "CredentialsError",
@@ -63,8 +67,10 @@ __all__ = [
     "RequestTimeout",
     "Settings",
     "SetupError",
+    "SyncStatus",
     "TLSUnavailable",
     "TopicRequestFailed",
+    "TopicTaken",
     "loadConfig",
     "loadCredentials",
     "makeNode",

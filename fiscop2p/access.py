@@ -21,6 +21,11 @@ class AccessLists:
     black: frozenset[str] = frozenset()
     white: frozenset[str] | None = None
 
+    def __str__(self) -> str:
+        white = "none" if self.white is None else _counted(self.white)
+        closed = ", so that nobody is let in" if self.white is not None and not self.white else ""
+        return f"black list: {_counted(self.black)}, white list: {white}{closed}"
+
     def judge(self, nodeID: str) -> None:
         """
         Let a node in, or not.
@@ -31,3 +36,7 @@ class AccessLists:
             raise NotListed(f"node {abridged(nodeID)} is on the black list")
         if self.white is not None and nodeID not in self.white:
             raise NotListed(f"node {abridged(nodeID)} is not on the white list")
+
+
+def _counted(nodeIDs: frozenset[str]) -> str:
+    return "1 node" if len(nodeIDs) == 1 else f"{len(nodeIDs)} nodes"

@@ -93,8 +93,22 @@ class TopicRequestFailed(DeliveryError):
         self.code = code
 
 
+class BandwidthExceeded(DeliveryError):
+    """
+    The outgoing bandwidth limit does not allow the message; no other node was sent it.
+
+    @ivar code: the AMOP result code.
+    """
+
+    code = 103
+
+
 class HandlerTaken(FiscoP2PError):
     """A protocolID can have one handler only."""
+
+
+class TopicTaken(FiscoP2PError):
+    """In one node a topic is public or private, not both, and is followed with one key only."""
 
 
 class SetupError(FiscoP2PError):
@@ -106,7 +120,27 @@ class CredentialsError(SetupError):
 
 
 class ConfigError(SetupError):
-    """A line of C{config.ini} is wrong; the message names file, line, section and key."""
+    """
+    A line of C{config.ini} is wrong; the message names file, line, section and key.
+
+    @ivar line: its number, from 1, or 0 if it is about no line.
+    """
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class RewriteFailed(SetupError):
+    """
+    C{config.ini} could not be rewritten, and is as it was; the message is one of FISCO BCOS's.
+
+    @ivar detail: which file it is, why, and what to do.
+    """
+
+    def __init__(self, message: str, detail: str) -> None:
+        super().__init__(message)
+        self.detail = detail
 
 
 class ListenError(SetupError):

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHandshakeListener, IProtocol
 from twisted.plugin import IPlugin
+from twisted.python.failure import Failure
 from zope.interface import Attribute, Interface
 
 from .errors import DeliveryError
 from .wire.frames import EncodedFrame
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import (
+        EllipticCurvePrivateKey,
+        EllipticCurvePublicKey,
+    )
+
     from .identity import Identity
     from .links.reasons import CloseReason
 
 
-class Message(NamedTuple):
+@dataclass(slots=True)
+class Message:
     """
     What a handler is given.
 
@@ -45,8 +53,20 @@ Handler: TypeAlias = Callable[[Message], Answer]
 Outcome: TypeAlias = bytes | DeliveryError
 """How a request ended: the payload of its response, or why there is none."""
 
+Answered: TypeAlias = Callable[[bytes], object]
+"""Told the payload of a response."""
+
+Failed: TypeAlias = Callable[[DeliveryError], object]
+"""Told why there is none."""
+
 Receiver: TypeAlias = Callable[["ISession", int, int, bytes], None]
 """Takes a frame of its protocolID: session, packetType, seq, payload.  It must not raise."""
+
+ModuleReceiver: TypeAlias = Callable[["ISession", int, int, bytes], bool]
+"""
+Takes a request of its module in whatever group: session, group, packetType, payload; tells whether
+it had a use for it.  It must not raise.
+"""
 
 
 class ILinkProtocol(IProtocol, IHandshakeListener):
@@ -104,16 +124,24 @@ class ILinks(Interface):
     clock = Attribute("C{IReactorTime}: what every wait goes by.")
     registry = Attribute("L{PeerRegistry}: where proven links go.")
     tls = Attribute("L{IPeerTLS}: who reads and explains certificates.")
-    receivers = Attribute("C{dict}: protocolID to L{Receiver}.")
+    encode = Attribute("L{FrameEncoder}: makes frames in the network's dialect.")
+    handlers = Attribute("C{dict}: protocolID to L{Handler}: applications'.")
+    receivers = Attribute("C{dict}: protocolID to L{Receiver}: the network's own.")
+    moduleReceivers = Attribute("C{dict}: module to L{ModuleReceiver}.")
+    access = Attribute("L{AccessLists}: the lists that peers are judged by.")
+    noise = Attribute("L{Noise}: what bounds complaints about peers.")
+    linkLog = Attribute("L{LinkLog}: what is logged about links.")
+    limiter = Attribute("L{RateLimiter} or L{None}: what the outgoing bandwidth allows.")
 
     def nextSeq() -> int:
         """Give the seq of the next frame: one counter a node, 2 is the first."""
 
-    def encode(protocolID: int, packetType: int, seq: int, payload: bytes) -> EncodedFrame:
+    def newSession(outbound: bool) -> ISession:
         """
-        Make a frame in the network's dialect, compressed where it pays.
+        Make the session of a new link.
 
-        @raise EncodingError: a number does not fit its field.
+        @param outbound: whether we dial.
+        @return: an L{ILinkProtocol} as well.
         """
 
     def judge(identity: Identity) -> None:
@@ -138,8 +166,11 @@ class ILinks(Interface):
     def closed(session: ISession) -> None:
         """The link has ended, in whatever stage; its C{closeReason} says why."""
 
-    def unclaimed(session: ISession, protocolID: int) -> None:
-        """A request has come that nobody here takes."""
+    def handlerFailed(protocolID: int, failure: Failure) -> None:
+        """An application's handler has failed."""
+
+    def unclaimed(session: ISession, protocolID: int, packetType: int, payload: bytes) -> None:
+        """A request has come whose protocolID has no receiver; its module may have one."""
 
     def unmatched(session: ISession, seq: int) -> None:
         """A response has come that nobody waits for."""
@@ -152,6 +183,9 @@ class ILinks(Interface):
 
     def flushSoon(session: ISession) -> None:
         """Call the session's C{flush} before this turn of the reactor ends."""
+
+    def holdFlush() -> None:
+        """Do without that: the caller calls L{flush} before it returns to the reactor."""
 
     def flush() -> None:
         """Do so now, for all that asked."""
@@ -168,6 +202,7 @@ class ISession(Interface):
     lastReceived = Attribute("C{float}: the clock's time when bytes last came.")
     closeReason = Attribute("L{CloseReason} or L{None}: why it ends or has ended.")
     closeDetail = Attribute("C{str}: the same in a sentence.")
+    transport = Attribute("C{ITransport}: what it sends by.")
     factory = Attribute("L{PeerServerFactory} or L{PeerClientFactory}: what made it.")
 
     def write(frame: EncodedFrame) -> None:
@@ -175,6 +210,14 @@ class ISession(Interface):
         Queue an encoded frame; it leaves at the end of the reactor's turn.
 
         @raise PeerBusy: too much waits already.
+        """
+
+    def send(protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
+        """
+        Encode a message, and queue its frame like C{write}.
+
+        @raise PeerBusy: too much waits already.
+        @raise EncodingError: it does not fit a frame.
         """
 
     def offer(frame: EncodedFrame) -> bool:
@@ -194,6 +237,16 @@ class ISession(Interface):
         @return: its seq, for C{forget}.
         @raise PeerBusy: too much waits already.
         """
+
+    def ask(
+        protocolID: int,
+        packetType: int,
+        payload: bytes,
+        answered: Answered,
+        failed: Failed,
+        timeout: float,
+    ) -> int:
+        """The same with two callbacks, of which one is called once."""
 
     def forget(seq: int) -> None:
         """Drop a request: its callback is not called any more."""
@@ -249,14 +302,31 @@ class INode(Interface):
     ) -> Any:
         """Send and get a Deferred of the response's payload."""
 
+    def ask(
+        nodeID: str,
+        payload: bytes,
+        answered: Answered,
+        failed: Failed,
+        *,
+        protocolID: int,
+        packetType: int = 0,
+        timeout: float | None = None,
+    ) -> None:
+        """The same with two callbacks, of which one is called once."""
+
     def broadcast(payload: bytes, *, protocolID: int, packetType: int = 0) -> int:
         """Send one way to every connected peer; returns to how many."""
 
-    def subscribe(topic: str, handler: Handler) -> None:
-        """Follow a topic."""
+    def subscribe(
+        topic: str, handler: Handler, *, key: EllipticCurvePrivateKey | None = None
+    ) -> None:
+        """Follow a topic; with a key the private topic of that name."""
 
     def unsubscribe(topic: str, handler: Handler) -> None:
         """Stop following it."""
+
+    def restrictTopic(topic: str, allowedKeys: Iterable[EllipticCurvePublicKey]) -> None:
+        """Publish on a topic only to nodes that prove to have one of these keys."""
 
     def multicast(topic: str, payload: bytes) -> int:
         """Send to all followers of a topic; returns to how many nodes."""

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterable
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+)
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .access import AccessLists
-from .answers import whenAnswered
-from .errors import EncodingError, HandlerTaken, PeerAbsent, PeerBusy
+from .errors import EncodingError, HandlerTaken, PeerBusy
 from .events import Event
 from .identity import Credentials, Identity
-from .interfaces import Handler, INode, IPeerTLS, ISession, Message, Outcome
+from .interfaces import Answered, Failed, Handler, INode, IPeerTLS
 from .links.factories import AddressStatus
 from .links.links import Links
-from .memory import keepFreedMemory
 from .links.registry import PeerRegistry
+from .memory import keepFreedMemory
+from .modules.blocks import PeerBlocks
+from .modules.private import PrivateTopics
 from .modules.status import NodeStatus
 from .modules.topics import Topics
 from .settings import Address, Settings
 from .tls import chooseTLS
+from .traffic.statistics import Statistics
+from .wire.blocksync import SyncStatus
 
 
 @implementer(INode)
@@ -73,10 +79,11 @@ class P2PService(MultiService):
         self._makeFrame = self._links.encode
         self._nextSeq = self._links.nextSeq
         self._topics = Topics(identity.nodeID, self._links, self.registry)
-        self._status = NodeStatus(self._links, self.registry)
+        self._private = PrivateTopics(self._topics)
+        self._blocks = PeerBlocks(self._links, self.registry)
+        self._status = NodeStatus(self._links, self.registry, self._blocks)
         self.statusChanged: Event[str, dict[str, Any]] = self._status.changed
         self._tls = tls
-        self._handled: set[int] = set()
 
     # Starting and stopping.
 
@@ -99,10 +106,12 @@ class P2PService(MultiService):
         self._topics.sync.start()
         self._status.sync.start()
         self._log.info(
-            "fiscop2p node {identity.name} of {identity.agency} is running: node ID "
-            "{identity.nodeID}, listening on {address}, {dialect} frames, TLS by {tls}",
-            identity=self.identity,
-            address=self.listenAddress,
+            "fiscop2p node {name} of {agency} is running: node ID {nodeID}, listening on "
+            "{address}, {dialect} frames, TLS by {tls}",
+            name=self.identity.name,
+            agency=self.identity.agency,
+            nodeID=self.nodeID,
+            address=str(self.listenAddress),
             dialect=self.settings.dialect.name,
             tls=self.tlsName,
         )
@@ -118,9 +127,18 @@ class P2PService(MultiService):
         children = super().stopService()
         return self._links.stop().addCallback(lambda _: children)
 
-    def setAccess(self, access: AccessLists) -> None:
-        """Judge peers by other lists from now on; links that these forbid are closed."""
-        self._links.setAccess(access)
+    @property
+    def access(self) -> AccessLists:
+        """The black list and the white list that peers are judged by."""
+        return self._links.access
+
+    def setAccess(self, access: AccessLists) -> frozenset[str]:
+        """
+        Judge peers by other lists from now on.
+
+        @return: the nodes whose links these forbid; they are closed.
+        """
+        return self._links.setAccess(access)
 
     # Where.
 
@@ -142,9 +160,25 @@ class P2PService(MultiService):
             "responses nobody waited for": self._links.unmatchedCount,
         }
 
+    def countTraffic(self) -> Statistics:
+        """
+        Count the bytes on links that are made from now on.
+
+        @return: the counters; the same at each call.
+        """
+        return self._links.countTraffic()
+
     def addPeer(self, address: Address) -> None:
         """Dial one more address now, and keep a link to it."""
         self._links.addAddress(address)
+
+    def removePeer(self, address: Address) -> None:
+        """
+        Undo L{addPeer}: dial an address no more; a link to it that stands is not touched.
+
+        @raise KeyError: it is not one that we dial.
+        """
+        self._links.removeAddress(address)
 
     def addresses(self) -> list[AddressStatus]:
         """What every address that we dial is doing: state, last error, next attempt."""
@@ -168,12 +202,13 @@ class P2PService(MultiService):
         @raise PeerBusy: it reads too slowly, and more than L{Settings.maxQueue} wait for it.
         @raise EncodingError: a number does not fit its field.
         """
-        session = self._findSession(nodeID)
+        find, nextSeq = self._findSession, self._nextSeq
+        session = find(nodeID)
         if session is None:
             raise self.registry.absent(nodeID)
         if protocolID <= 0:
             raise _notARequest(protocolID)
-        session.write(self._makeFrame(protocolID, packetType, self._nextSeq(), payload))
+        session.send(protocolID, packetType, nextSeq(), payload)
 
     def request(
         self,
@@ -191,26 +226,47 @@ class P2PService(MultiService):
         @return: fires with the payload of the response; fails with L{PeerAbsent} or L{PeerBusy} at
             once, with L{PeerLeft} when the link ends, or with L{RequestTimeout}; may be cancelled.
         """
+        session = self._findSession(nodeID)
+        if session is None:
+            return fail(self.registry.absent(nodeID))
         if protocolID <= 0:
             raise _notARequest(protocolID)
-        try:
-            session = self.registry.session(nodeID)
-        except PeerAbsent as error:
-            return fail(error)
         done: Deferred[bytes] = Deferred(lambda _: session.forget(seq))
-
-        def settled(outcome: Outcome) -> None:
-            if isinstance(outcome, bytes):
-                done.callback(outcome)
-            else:
-                done.errback(outcome)
-
         wait = self.settings.requestTimeout if timeout is None else timeout
         try:
-            seq = session.request(protocolID, packetType, payload, settled, wait)
+            seq = session.ask(protocolID, packetType, payload, done.callback, done.errback, wait)
         except PeerBusy as error:
             return fail(error)
         return done
+
+    def ask(
+        self,
+        nodeID: str,
+        payload: bytes,
+        answered: Answered,
+        failed: Failed,
+        *,
+        protocolID: int,
+        packetType: int = 0,
+        timeout: float | None = None,
+    ) -> None:
+        """
+        Send, and have one of two callbacks called, once: L{request} without the cost of a Deferred.
+
+        @param answered: told the payload of the response.
+        @param failed: told the L{PeerLeft} or the L{RequestTimeout}.
+        @param timeout: in seconds; L{Settings.requestTimeout} if not given.
+        @raise PeerAbsent: the node is not connected; nothing is sent, and neither is called.
+        @raise PeerBusy: it reads too slowly, and more than L{Settings.maxQueue} wait for it.
+        @raise EncodingError: a number does not fit its field.
+        """
+        session = self._findSession(nodeID)
+        if session is None:
+            raise self.registry.absent(nodeID)
+        if protocolID <= 0:
+            raise _notARequest(protocolID)
+        wait = self.settings.requestTimeout if timeout is None else timeout
+        session.ask(protocolID, packetType, payload, answered, failed, wait)
 
     def broadcast(self, payload: bytes, *, protocolID: int, packetType: int = 0) -> int:
         """
@@ -226,15 +282,26 @@ class P2PService(MultiService):
 
     # Topics.
 
-    def subscribe(self, topic: str, handler: Handler) -> None:
+    def subscribe(
+        self, topic: str, handler: Handler, *, key: EllipticCurvePrivateKey | None = None
+    ) -> None:
         """
         Follow a topic; several handlers may follow the same.
 
+        With a key it is the private topic of that name, which has nothing to do with the public
+        one.  The key proves to those who restrict it that we may have it.  Not they are verified:
+        every connected node can send to us under the topic, so look at C{message.sender}.
+
         @param handler: takes each message.  Its answer (bytes, or a Deferred or coroutine of them)
             goes back to those who asked by L{requestTopic}.
-        @raise EncodingError: the topic is empty, longer than 254 bytes, or holds a TAB.
+        @param key: on secp256k1.  Whoever is connected can have it sign what he likes, as FISCO
+            BCOS topic verification wants it: take a key that is for topics only.
+        @raise EncodingError: the topic is empty, longer than 254 bytes (185 with a key), or holds a
+            TAB; or it is not such a key.
+        @raise TopicTaken: it is followed without a key already, or is private, or with another key.
+        @raise SetupError: pycryptodome is not installed, which a key needs.
         """
-        self._topics.subscribe(topic, handler)
+        self._private.subscribe(topic, handler, key)
 
     def unsubscribe(self, topic: str, handler: Handler) -> None:
         """
@@ -242,11 +309,35 @@ class P2PService(MultiService):
 
         @raise ValueError: the handler does not follow the topic.
         """
-        self._topics.unsubscribe(topic, handler)
+        self._private.unsubscribe(topic, handler)
+
+    def restrictTopic(self, topic: str, allowedKeys: Iterable[EllipticCurvePublicKey]) -> None:
+        """
+        Make a topic private: what we publish on it goes only to nodes that prove to have a key.
+
+        From now on L{multicast} and L{requestTopic} mean the private topic of that name.  At the
+        first call nobody is verified yet; each follower is challenged at once, one that does not
+        answer again with its heartbeats, one that answers wrongly not before it follows the topic
+        anew.  A further call replaces the keys, and everybody proves himself again; without keys
+        nobody gets anything.  Our own subscribers are not asked.
+
+        The proof is a signature of random bytes, as FISCO BCOS topic verification has it.  It keeps
+        out who has no key and no friend: a connected node that hands its challenge to one with a
+        key, and the signature back to us, gets what that one would.  A follower of any node can
+        pass on what it is sent, too.  Encrypt what no other member of the network may ever read.
+
+        @param allowedKeys: on secp256k1.  A wrong answer is compared with each of them, at about a
+            third of a millisecond.
+        @raise EncodingError: the topic is empty, longer than 185 bytes, or holds a TAB; or one of
+            the keys is none.
+        @raise TopicTaken: this node follows the public topic of that name.
+        @raise SetupError: pycryptodome is not installed.
+        """
+        self._private.restrict(topic, allowedKeys)
 
     @property
     def topics(self) -> frozenset[str]:
-        """The topics that we follow."""
+        """The topics that we follow, under their names on the wire."""
         return self._topics.own
 
     def multicast(self, topic: str, payload: bytes) -> int:
@@ -255,8 +346,9 @@ class P2PService(MultiService):
 
         @return: to how many nodes.
         @raise EncodingError: the topic does not fit the wire.
+        @raise BandwidthExceeded: see L{Settings.outgoingBandwidth}; nothing is sent.
         """
-        return self._topics.multicast(topic, payload)
+        return self._topics.multicast(self._private.nameOf(topic), payload)
 
     def requestTopic(
         self, topic: str, payload: bytes, *, timeout: float | None = None
@@ -265,11 +357,11 @@ class P2PService(MultiService):
         Ask one follower of a topic at random, the next one when it fails; ourselves included.
 
         @param timeout: seconds that each follower has; L{Settings.topicTimeout} if not given.
-        @return: fires with the answer; fails with L{NoFollower} or L{TopicRequestFailed}; may be
-            cancelled.
+        @return: fires with the answer; fails with L{NoFollower}, L{TopicRequestFailed} or
+            L{BandwidthExceeded}; may be cancelled.
         """
         wait = self.settings.topicTimeout if timeout is None else timeout
-        return self._topics.request(topic, payload, wait)
+        return self._topics.request(self._private.nameOf(topic), payload, wait)
 
     # Status.
 
@@ -291,9 +383,20 @@ class P2PService(MultiService):
         """
         The status of a node: our own, or what a peer last told, empty if it told none.
 
+        Of a FISCO BCOS node that tells us of its chains it is C{{"groups": {"1": {"height": 5,
+        "latestHash": "22..", "genesisHash": "11..", "time": 1700000000000}}}}; see L{SyncStatus}.
+
         @raise PeerAbsent: it is not connected.
         """
         return self._status.own if nodeID == self.nodeID else self._status.of(nodeID)
+
+    def blocksOf(self, nodeID: str) -> dict[int, SyncStatus]:
+        """
+        The chain of each group that a peer has told us of, which it does if we are a member.
+
+        @raise PeerAbsent: it is not connected.
+        """
+        return self._blocks.of(nodeID)
 
     # Handlers.
 
@@ -310,30 +413,9 @@ class P2PService(MultiService):
         if protocolID <= 0:
             raise _notARequest(protocolID)
         self.settings.dialect.encode(protocolID, 0, 0, b"")
-        if protocolID in self._links.receivers:
+        if protocolID in self._links.receivers or protocolID in self._links.handlers:
             raise HandlerTaken(f"protocolID {protocolID} has a handler already")
-
-        make = tuple.__new__
-
-        def receive(session: ISession, packetType: int, seq: int, payload: bytes) -> None:
-            try:
-                # Message(...) itself would take twice as long.
-                message = make(Message, (session.nodeID, payload, protocolID, packetType, ""))
-                answer = handler(message)
-            except Exception:
-                failed(Failure())
-                return
-            if answer is not None:
-                respond = partial(session.respond, protocolID, packetType, seq)
-                whenAnswered(answer, respond, failed)
-
-        def failed(failure: Failure) -> None:
-            self._log.failure(
-                "the handler of protocolID {protocolID} failed", failure, protocolID=protocolID
-            )
-
-        self._links.receivers[protocolID] = receive
-        self._handled.add(protocolID)
+        self._links.handlers[protocolID] = handler
 
     def unhandle(self, protocolID: int) -> None:
         """
@@ -341,8 +423,7 @@ class P2PService(MultiService):
 
         @raise KeyError: the protocolID has no handler.
         """
-        self._handled.remove(protocolID)
-        del self._links.receivers[protocolID]
+        del self._links.handlers[protocolID]
 
 
 def _notARequest(protocolID: int) -> EncodingError:

@@ -87,6 +87,8 @@ class Settings:
     @ivar idleTimeout: how long a link may carry nothing in one direction.
     @ivar requestTimeout: how long an answer may take where the caller names no time.
     @ivar topicTimeout: the same for one follower of a topic.
+    @ivar outgoingBandwidth: in bytes a second, or L{None} for no limit; L{fiscop2p.traffic}.
+    @ivar connectionWarning: whether peers that we refuse are warned of, or told at debug only.
     """
 
     listen: Address = _ANYWHERE
@@ -102,3 +104,5 @@ class Settings:
     idleTimeout: float = 60.0
     requestTimeout: float = 10.0
     topicTimeout: float = 30.0
+    outgoingBandwidth: float | None = None
+    connectionWarning: bool = True

@@ -16,6 +16,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, LogLevel
 
 from .errors import MalformedMessage, PeerBusy
+from .events import Event
 from .identity import abridged
 from .interfaces import ILinks, ISession, Outcome
 from .wire.frames import EncodedFrame
@@ -35,6 +36,9 @@ ANSWER_TIMEOUT: Final = 5.0
 SETTLE_TIME: Final = 0.1
 """Seconds that a change waits for others, so that they are announced together."""
 
+_NOT_UNDERSTOOD: Final = "Error on{title}Message: {error},nodeID={abridged}"
+_NOT_LEARNT: Final = "Error while requesting {name},message={error},nodeID={abridged}"
+
 _SEQ_LIMIT: Final = 1 << 32
 
 
@@ -44,6 +48,7 @@ class SeqSync:
 
     @ivar seq: ours; it changes whenever our state does.
     @ivar state: what it stands for, or L{None} for nothing.
+    @ivar confirmed: L{Event} of a session: its seq is still the one we know.
     """
 
     _log = Logger()
@@ -64,6 +69,7 @@ class SeqSync:
         """
         self.seq = 0
         self.state: bytes | None = None
+        self.confirmed: Event[ISession] = Event()
         self._name = name
         self._protocolID = protocolID
         self._links = links
@@ -72,7 +78,6 @@ class SeqSync:
         self._known: dict[ISession, int] = {}
         self._asking: set[ISession] = set()
         self._askAgain: set[ISession] = set()
-        self._blamed: set[ISession] = set()
         self._soon: IDelayedCall | None = None
         self._loop = LoopingCall(self.announce)
         self._loop.clock = links.clock
@@ -121,7 +126,6 @@ class SeqSync:
         self._known.pop(session, None)
         self._asking.discard(session)
         self._askAgain.discard(session)
-        self._blamed.discard(session)
 
     # What peers say.
 
@@ -132,15 +136,17 @@ class SeqSync:
             answer = encodeState(self.seq, self.state)
             session.respond(self._protocolID, SEND_STATE, seq, answer)
         else:
-            self._ignored(session, MalformedMessage(f"unknown packet type {packetType}"))
+            error = MalformedMessage(f"unknown packet type {packetType}")
+            self._ignored(session, _NOT_UNDERSTOOD, error)
 
     def _seqReceived(self, session: ISession, payload: bytes) -> None:
         try:
             theirs = decodeSeq(payload)
         except MalformedMessage as error:
-            self._ignored(session, error)
+            self._ignored(session, _NOT_UNDERSTOOD, error)
             return
         if theirs == self._known.get(session, 0):
+            self.confirmed.fire(session)
             return
         if session in self._asking:
             self._askAgain.add(session)
@@ -151,13 +157,13 @@ class SeqSync:
         def answered(outcome: Outcome) -> None:
             self._asking.discard(session)
             if isinstance(outcome, Exception):
-                self._ignored(session, outcome)
+                self._ignored(session, _NOT_LEARNT, outcome)
                 return
             try:
                 seq, state = decodeState(outcome)
                 self._learnt(session, state)
             except MalformedMessage as error:
-                self._ignored(session, error)
+                self._ignored(session, _NOT_LEARNT, error)
                 return
             self._known[session] = seq
             if session in self._askAgain:
@@ -168,18 +174,21 @@ class SeqSync:
         try:
             session.request(self._protocolID, REQUEST_STATE, b"", answered, ANSWER_TIMEOUT)
         except PeerBusy as error:
-            self._ignored(session, error)
+            self._ignored(session, _NOT_LEARNT, error)
         else:
             self._asking.add(session)
 
-    def _ignored(self, session: ISession, error: Exception) -> None:
+    def _ignored(self, session: ISession, text: str, error: Exception) -> None:
         """Nothing is taken over; the next heartbeat brings it up again."""
         if session.closeReason is None:
-            self._log.emit(
-                LogLevel.debug if session in self._blamed else LogLevel.warn,
-                "{name} sync with node {abridged}: {error}",
+            self._links.noise.complain(
+                self._log,
+                LogLevel.warn,
+                (session.nodeID, self._name),
+                text,
                 name=self._name,
+                title=self._name.title(),
+                nodeID=session.nodeID,
                 abridged=abridged(session.nodeID),
-                error=error,
+                error=str(error),
             )
-            self._blamed.add(session)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,11 @@ from twisted.python import usage
 from twisted.python.components import Componentized
 
 from .config import NodeConfig, loadConfig
+from .daemon import Daemon
 from .demo import Demo
 from .errors import HandlerTaken, SetupError
 from .interfaces import IP2PModule
-from .logs import makeObserver
+from .logs import LOG_FORMS, makeObserver, nodeObserver
 from .tls import TLS_CHOICES
 
 
@@ -32,6 +32,7 @@ class Options(usage.Options):
     optParameters = [
         ["config", "c", None, "the node's config.ini; relative paths in it start at its folder"],
         ["tls", None, "auto", f"TLS implementation: {', '.join(TLS_CHOICES)}", str],
+        ["log-format", None, "text", f"what lines of the log are: {', '.join(LOG_FORMS)}", str],
     ]
     optFlags = [
         ["demo", None, "make four nodes in this process, and show what the network is for"],
@@ -52,6 +53,8 @@ class Options(usage.Options):
         """See that they make sense together."""
         if self["tls"] not in TLS_CHOICES:
             raise usage.UsageError(f"--tls is one of {', '.join(TLS_CHOICES)}")
+        if self["log-format"] not in LOG_FORMS:
+            raise usage.UsageError(f"--log-format is one of {', '.join(LOG_FORMS)}")
         if bool(self["config"]) == bool(self["demo"]):
             raise usage.UsageError("give either --config FILE or --demo")
         if self["once"] and not self["demo"]:
@@ -75,14 +78,14 @@ def makeService(options: Options) -> IService:
 
 def _node(options: Options) -> IService:
     config = loadConfig(options["config"])
-    node = replace(config, settings=replace(config.settings, tls=options["tls"])).makeNode()
+    daemon = Daemon(config, options["tls"])
     for module in _modules(options["modules"]):
         try:
-            module.attach(node)
+            module.attach(daemon.node)
         except HandlerTaken as error:
             raise SetupError(f"module {module.name}: {error}") from None
     root = _Root(_observer(config, options), options)
-    node.setServiceParent(root)
+    daemon.setServiceParent(root)
     return root
 
 
@@ -112,13 +115,13 @@ def _observer(config: NodeConfig, options: Options) -> ILogObserver | None:
     twistd: dict[str, Any] = options.parent or {}
     if twistd.get("logger"):
         return None
-    if not config.logEnabled:
-        return makeObserver("fatal", None)
+    form = options["log-format"]
+    level = config.logging.level if config.logging.enabled else "fatal"
     if twistd.get("logfile") not in (None, "", "-"):
-        return makeObserver(config.logLevel, Path(twistd["logfile"]))
+        return makeObserver(level, Path(twistd["logfile"]), form=form)
     if twistd.get("nodaemon"):
-        return makeObserver(config.logLevel, None)
-    return makeObserver(config.logLevel, config.logPath / "fiscop2p.log")
+        return makeObserver(level, None, form=form)
+    return nodeObserver(config.logging, form)
 
 
 class _Root(MultiService):

@@ -108,11 +108,11 @@ def listen(network: MemoryNetwork, context: ssl.SSLContext, stranger: Stranger) 
 
 
 def logLines(case: SynchronousTestCase) -> list[str]:
-    """All that is logged from now until the test ends, as text."""
+    """All that is logged from now until the test ends, as C{level: text}."""
     lines: list[str] = []
 
     def observe(event: Any) -> None:
-        lines.append(formatEvent(event))
+        lines.append(f"{event['log_level'].name}: {formatEvent(event)}")
 
     globalLogPublisher.addObserver(observe)
     case.addCleanup(globalLogPublisher.removeObserver, observe)

@@ -62,6 +62,21 @@ class AccessListsTests(SynchronousTestCase):
             AccessLists(white=frozenset({ALICE})), "is not on the white list", other, ALICE[:127]
         )
 
+    def test_words(self) -> None:
+        """Lists are told by their lengths, and a white list that lets nobody in by that."""
+        for lists, words in (
+            (AccessLists(), "black list: 0 nodes, white list: none"),
+            (
+                AccessLists(frozenset({ALICE}), frozenset({ALICE, BOB})),
+                "black list: 1 node, white list: 2 nodes",
+            ),
+            (
+                AccessLists(white=frozenset()),
+                "black list: 0 nodes, white list: 0 nodes, so that nobody is let in",
+            ),
+        ):
+            self.assertEqual(str(lists), words)
+
     def test_equality(self) -> None:
         """Lists of the same nodes are equal, so that a change can be seen."""
         self.assertEqual(AccessLists(frozenset({ALICE, BOB})), AccessLists(frozenset({BOB, ALICE})))

@@ -105,11 +105,11 @@ class FourNodesTests(ProcessTestCase):
         peers: dict[int, int] = {}
         text = self.logs[index].read_text()
         for line in text[text.rfind("starting up") :].splitlines():
-            link = re.search(r"node ([0-9a-f]{8})\.\.\.", line)
+            link = re.search(r"(established|onDisconnect),.*nodeID=([0-9a-f]{8})\.\.\.", line)
             if link is None:
                 continue
-            (peer,) = (i for i, n in enumerate(self.nodeIDs) if n.startswith(link[1]))
-            peers[peer] = peers.get(peer, 0) + (1 if "stands" in line else -1)
+            (peer,) = (i for i, n in enumerate(self.nodeIDs) if n.startswith(link[2]))
+            peers[peer] = peers.get(peer, 0) + (1 if link[1] == "established" else -1)
         return {peer for peer, links in peers.items() if links > 0}
 
     def isMesh(self) -> bool:
@@ -190,4 +190,5 @@ class OptionsTests(ProcessTestCase):
         await self.assertSays("give either --config FILE or --demo")
         await self.assertSays("--once goes with --demo", "--once", "--config", "x")
         await self.assertSays("--tls is one of auto, ssl, pyopenssl", "--demo", "--tls", "x")
+        await self.assertSays("--log-format is one of text, json", "--demo", "--log-format", "x")
         await self.assertSays("config.ini: no such file", "--config", "missing/config.ini")

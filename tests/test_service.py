@@ -102,6 +102,66 @@ class SendTests(NetworkTestCase):
         self.assertTrue(verifyObject(INode, self.a))
 
 
+class AskTests(NetworkTestCase):
+    """A request with two callbacks."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ends: list[bytes | Exception] = []
+
+    def ask(self, answered=None, failed=None) -> None:
+        self.a.ask(
+            self.b.nodeID,
+            b"question",
+            answered or self.ends.append,
+            failed or self.ends.append,
+            protocolID=self.protocolID,
+            timeout=3,
+        )
+
+    def test_answered(self) -> None:
+        """The first is told the answer."""
+        self.b.handle(self.protocolID, lambda message: message.payload[::-1])
+        self.ask(failed=self.fail)
+        self.advance()
+        self.assertEqual(self.ends, [b"noitseuq"])
+
+    def test_failed(self) -> None:
+        """The second is told that no answer came in time, or that the peer has left."""
+        self.ask(answered=self.fail)
+        self.advance(3.1)
+        self.ask(answered=self.fail)
+        self.b.stopService()
+        self.advance()
+        self.assertEqual([type(end) for end in self.ends], [RequestTimeout, PeerLeft])
+
+    def test_refused(self) -> None:
+        """What cannot be sent is an error at once, and nobody is told twice."""
+        with self.assertRaises(PeerAbsent):
+            self.a.ask("0" * 128, b"", self.fail, self.fail, protocolID=self.protocolID)
+        with self.assertRaises(EncodingError):
+            self.a.ask(self.b.nodeID, b"", self.fail, self.fail, protocolID=0)
+
+    def test_callbackFails(self) -> None:
+        """A callback that raises is logged; the link and the other requests live on."""
+
+        def fail(_: object) -> None:
+            raise ZeroDivisionError
+
+        self.b.handle(self.protocolID, lambda message: message.payload)
+        self.ask(answered=fail)
+        self.ask()
+        self.advance()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.b.unhandle(self.protocolID)
+        self.ask(failed=fail)
+        self.ask()
+        self.advance(3.1)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(len(self.ends), 2)
+        self.assertIn(self.b.nodeID, self.a.registry)
+
+
 class RequestTests(NetworkTestCase):
     """A request, and its answer."""
 

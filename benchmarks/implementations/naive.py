@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
@@ -22,6 +22,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from fiscop2p.chain.authority import SECP256K1
 from fiscop2p.identity import Credentials
 
 from ..channel import Channel, TwistedEnds
@@ -32,25 +33,19 @@ from ..words import Words, encode
 
 _HOST = "127.0.0.1"
 _DEADLINE = 10.0
-_HEADER = struct.Struct(">iI")
-_WORDS, _DATA, _REQUESTS = 1001, 1002, 1003
+_NUMBER_SIZE = 8
 
 
 class NaiveProtocol(Int32StringReceiver):
     """
-    What a network layer needs at the least: each string says what it is for, and its number.
+    Strings, and nothing in them but the payload; a request has its number before it.
 
-    @ivar handlers: who takes the payloads of each kind; bytes that it returns are the answer.
+    @ivar received: who takes the strings that come now.
     """
 
     MAX_LENGTH = 100 << 20
 
-    def __init__(self, reactor: Any) -> None:
-        self.handlers: dict[int, Callable[[bytes], bytes | None]] = {}
-        self.channel = NaiveChannel(self)
-        self._reactor = reactor
-        self._numbers = count()
-        self._pending: dict[int, Deferred[bytes]] = {}
+    received: Callable[[bytes], object]
 
     def connectionMade(self) -> None:
         transport: Any = self.transport
@@ -59,61 +54,66 @@ class NaiveProtocol(Int32StringReceiver):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         linkEnded()
 
-    def send(self, kind: int, payload: bytes) -> None:
-        """Send one way."""
-        self.sendString(_HEADER.pack(kind, next(self._numbers)) + payload)
+    def stringReceived(self, string: bytes) -> None:
+        self.received(string)
 
-    def ask(self, kind: int, payload: bytes) -> Deferred[bytes]:
-        """Send a request, and wait for its answer."""
-        number = next(self._numbers)
+
+class NaiveChannel(Channel):
+    """A connection as operations use it."""
+
+    def __init__(self, reactor: Any) -> None:
+        super().__init__()
+        self.protocol = NaiveProtocol()
+        self.protocol.received = self.wordsArrived
+        self.ask = self._ask
+        self._reactor = reactor
+        self._numbers = count()
+        self._pending: dict[bytes, Deferred[bytes]] = {}
+
+    def sendAll(self, payloads: Iterable[bytes]) -> None:
+        send = self.protocol.sendString
+        for payload in payloads:
+            send(payload)
+
+    def tell(self, words: Words) -> None:
+        self.protocol.sendString(encode(words))
+
+    def expect(self, tally: Tally) -> None:
+        self.protocol.received = tally.payloadArrived
+        tally.full.addCallback(lambda _: self._hearWords())
+
+    def _hearWords(self) -> None:
+        self.protocol.received = self.wordsArrived
+
+    def _ask(self, payload: bytes) -> Deferred[bytes]:
+        number = next(self._numbers).to_bytes(_NUMBER_SIZE)
 
         def forget(_: Deferred[bytes]) -> None:
             del self._pending[number]
 
         done: Deferred[bytes] = Deferred(forget)
         self._pending[number] = done
-        self.sendString(_HEADER.pack(kind, number) + payload)
+        self.protocol.received = self._answered
+        self.protocol.sendString(number + payload)
         return done.addTimeout(_DEADLINE, self._reactor)
 
-    def stringReceived(self, string: bytes) -> None:
-        """Give a payload to whom it is for."""
-        kind, number = _HEADER.unpack_from(string)
-        payload = string[_HEADER.size :]
-        if kind < 0:
-            self._pending.pop(number).callback(payload)
-            return
-        answer = self.handlers[kind](payload)
-        if answer is not None:
-            self.sendString(_HEADER.pack(-kind, number) + answer)
-
-
-class NaiveChannel(Channel):
-    """A connection as operations use it."""
-
-    def __init__(self, protocol: NaiveProtocol) -> None:
-        super().__init__()
-        self._protocol = protocol
-        self.ask = partial(protocol.ask, _REQUESTS)
-        protocol.handlers[_WORDS] = self.wordsArrived
-        protocol.handlers[_REQUESTS] = _echo
-
-    def sendAll(self, payloads: Iterable[bytes]) -> None:
-        send = self._protocol.send
-        for payload in payloads:
-            send(_DATA, payload)
-
-    def tell(self, words: Words) -> None:
-        self._protocol.send(_WORDS, encode(words))
-
-    def expect(self, tally: Tally) -> None:
-        self._protocol.handlers[_DATA] = tally.payloadArrived
+    def _answered(self, string: bytes) -> None:
+        done = self._pending.pop(string[:_NUMBER_SIZE])
+        if not self._pending:
+            self._hearWords()
+        done.callback(string[_NUMBER_SIZE:])
 
     def answer(self, count: int) -> None:
-        """Requests are always answered."""
+        left = count
 
+        def answerOne(string: bytes) -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                self._hearWords()
+            self.protocol.sendString(string)
 
-def _echo(payload: bytes) -> bytes:
-    return payload
+        self.protocol.received = answerOne
 
 
 @implementer(IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator)
@@ -129,6 +129,8 @@ class PlainContext:
         context.use_certificate_chain_file(str(credentials.certificate))
         context.use_privatekey_file(str(credentials.key))
         context.load_verify_locations(str(credentials.ca))
+        if credentials.curve == SECP256K1:
+            context.set_tmp_ecdh(ec.SECP256K1())
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         return SSL.Connection(self._context, None)
@@ -145,40 +147,35 @@ class NaiveEnds(TwistedEnds):
         self._reactor = reactor
         version = SSL.SSLeay_version(SSL.SSLEAY_VERSION).decode()
         self.summary = (
-            "one write a message, kind and number before it, TLS 1.2 by pyOpenSSL "
+            "one write a message, nothing in it but the payload, TLS 1.2 by pyOpenSSL "
             f"({version}), {credentials.curve}"
         )
 
     def listen(self, opened: Callable[[Channel], object]) -> Words:
-        factory = _Accepting(lambda: NaiveProtocol(self._reactor), opened)
+        factory = _Accepting(lambda: NaiveChannel(self._reactor), opened)
         secured = TLSMemoryBIOFactory(self._context, False, factory)
         port = self._reactor.listenTCP(0, secured, interface=_HOST)
         return {"port": port.getHost().port}
 
     def connect(self, where: Words) -> Deferred[Any]:
-        factory = Factory.forProtocol(lambda: NaiveProtocol(self._reactor))
+        channel = NaiveChannel(self._reactor)
+        factory = Factory.forProtocol(lambda: channel.protocol)
         endpoint = TCP4ClientEndpoint(self._reactor, _HOST, where["port"])
         secured = TLSMemoryBIOFactory(self._context, True, factory)
-        return Deferred.fromCoroutine(_channelOf(endpoint.connect(secured)))
-
-
-async def _channelOf(connecting: Deferred[Any]) -> Channel:
-    secured = await connecting
-    channel: Channel = secured.wrappedProtocol.channel
-    return channel
+        return endpoint.connect(secured).addCallback(lambda _: channel)
 
 
 class _Accepting(Factory):
     def __init__(
-        self, make: Callable[[], NaiveProtocol], opened: Callable[[Channel], object]
+        self, make: Callable[[], NaiveChannel], opened: Callable[[Channel], object]
     ) -> None:
         self._make = make
         self._opened = opened
 
     def buildProtocol(self, address: Any) -> NaiveProtocol:
-        protocol = self._make()
-        self._opened(protocol.channel)
-        return protocol
+        channel = self._make()
+        self._opened(channel)
+        return channel.protocol
 
 
 def runSide(role: str, folder: Path) -> None:

@@ -8,19 +8,22 @@ import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
 from twisted.internet.task import Clock
 from twisted.python import usage
 
-from ..config import NodeConfig, checkConfig, loadConfig
-from ..settings import Address
+from ..config import LogConfig, NodeConfig, checkConfig, loadConfig
+from ..settings import Address, Settings
 from ..tls import chooseTLS
 from .command import Command
 
 _CONNECT_TIMEOUT: Final = 3.0
 _AT_ONCE: Final = 16
+_MEBIBYTE: Final = 1024 * 1024
 _SOON: Final = 30
 """Days: certificates that end sooner are pointed out."""
 
@@ -31,7 +34,7 @@ class CheckOptions(Command):
     longdesc = (
         "Says everything that is wrong with a node's config.ini and its certificates, or else what "
         "would run: who the node is, how long its certificates last, which TLS and frames it "
-        "speaks, and whether its peers answer. Exit status 1 if the node could not run."
+        "speaks, and whether its peers answer. Exit status 1 if anything is wrong."
     )
 
     def getSynopsis(self) -> str:
@@ -55,7 +58,7 @@ class CheckOptions(Command):
         tls = chooseTLS(config.credentials, Clock(), config.settings.tls)
         for what, words in _describe(config, tls.name):
             _tell(what, words)
-        _tellPeers(config.settings.peers)
+        _tellPeers(config.settings)
         return 0
 
 
@@ -64,22 +67,53 @@ def _tell(what: str, words: str) -> None:
 
 
 def _describe(config: NodeConfig, tls: str) -> list[tuple[str, str]]:
-    credentials, settings, access = config.credentials, config.settings, config.access
+    credentials, settings = config.credentials, config.settings
     identity = credentials.identity
-    white = "none" if access.white is None else f"{len(access.white)} nodes"
     lines = [
         ("Node", f"{identity.name} of {identity.agency}"),
         ("Node ID", identity.nodeID),
+        ("Chain", f"{config.chainID}, version {config.supportedVersion}"),
         ("Listens", str(settings.listen)),
         ("TLS", f"{tls}, {credentials.curve}"),
         ("Frames", settings.dialect.name + (", compressed" if settings.compress else "")),
-        ("Lists", f"black list: {len(access.black)} nodes, white list: {white}"),
+        ("Lists", str(config.access)),
+        ("JSON-RPC", _rpc(config.rpc)),
+        ("Logs", _logs(config.logging)),
+        ("Limits", _limits(config)),
     ]
+    if config.statisticsInterval is not None:
+        lines.append(("Counts", f"traffic, every {config.statisticsInterval:g} s"))
     lines += [("Expires", _expiry(*expiry)) for expiry in credentials.expiries]
     for what, keys in (("Unused", config.unused), ("Unknown", config.unknown)):
         if keys:
             lines.append((what, ", ".join(keys)))
     return lines
+
+
+def _rpc(address: Address | None) -> str:
+    if address is None:
+        return "none, for there is no jsonrpc_listen_port in [rpc]"
+    isOpen = not ip_address(address.host).is_loopback
+    return f"{address}{'; OPEN: whoever reaches it may change the peers' if isOpen else ''}"
+
+
+def _logs(logging: LogConfig) -> str:
+    if not logging.enabled:
+        return "none"
+    often = "every hour or " if logging.hourly else ""
+    return (
+        f"level {logging.level}, in {logging.path}, a new file {often}after "
+        f"{logging.maxFileSize // _MEBIBYTE} MB"
+    )
+
+
+def _limits(config: NodeConfig) -> str:
+    bandwidth = config.settings.outgoingBandwidth
+    speed = "no limit" if bandwidth is None else f"{bandwidth:.0f} bytes/s"
+    return (
+        f"{config.peersParamLimit} peers in a request, {config.maxNodesLimit} in all; "
+        f"outgoing bandwidth: {speed}"
+    )
 
 
 def _expiry(name: str, end: datetime) -> str:
@@ -88,24 +122,45 @@ def _expiry(name: str, end: datetime) -> str:
     return f"{name} on {end:%Y-%m-%d} (in {days} days){hint}"
 
 
-def _tellPeers(peers: tuple[Address, ...]) -> None:
+def _tellPeers(settings: Settings) -> None:
     """Try all peers side by side, and tell of each as soon as those before it are told."""
+    attempt = partial(_try, settings.listen)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        for address, words in zip(peers, threads.map(_try, peers), strict=True):
+        peers = settings.peers
+        for address, words in zip(peers, threads.map(attempt, peers), strict=True):
             _tell("Peer", f"{address} {words}")
 
 
-def _try(address: Address) -> str:
+def _try(own: Address, address: Address) -> str:
     """Resolve a peer's name, and knock at its port; TLS is not tried."""
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        return f"cannot be resolved: {error.strerror}"
+    except (OSError, UnicodeError) as error:
+        return f"cannot be resolved: {getattr(error, 'strerror', None) or error}"
+    ip = str(found[0][4][0])
+    name = "" if ip == address.host else f"({ip}) "
+    itself = "(this node itself) " if _isOurs(own, ip, address.port) else ""
+    return f"{name}{itself}{_knock(address)}"
+
+
+def _knock(address: Address) -> str:
     try:
         socket.create_connection(address, _CONNECT_TIMEOUT).close()
     except TimeoutError:
         return f"does not answer within {_CONNECT_TIMEOUT:g} s"
     except OSError as error:
         return f"does not answer: {error.strerror}"
-    ip = found[0][4][0]
-    return "answers" if ip == address.host else f"({ip}) answers"
+    return "answers"
+
+
+def _isOurs(own: Address, ip: str, port: int) -> bool:
+    """Whether an address is where this node listens; only an IP of this machine can be bound."""
+    if port != own.port or not (ip == own.host or ip_address(own.host).is_unspecified):
+        return False
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((ip, 0))
+    except OSError:
+        return False
+    return True

@@ -5,9 +5,10 @@ What all commands of C{fiscop2p} share.
 from __future__ import annotations
 
 import sys
-from importlib.metadata import PackageNotFoundError, version
 
 from twisted.python import usage
+
+from ..version import ownVersion
 
 
 class Command(usage.Options):
@@ -19,10 +20,7 @@ class Command(usage.Options):
 
     def opt_version(self) -> None:
         """Display the version and exit."""
-        try:
-            print(f"fiscop2p {version('fiscop2p')}")
-        except PackageNotFoundError:
-            print("fiscop2p (not installed)")
+        print(f"fiscop2p {ownVersion()}")
         sys.exit(0)
 
     def run(self) -> int:

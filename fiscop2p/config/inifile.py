@@ -9,7 +9,7 @@ twice.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -63,7 +63,7 @@ class IniFile:
     def __init__(self, path: str) -> None:
         self.path = path
         self.sections: dict[str, Section] = {}
-        self._faults: list[tuple[int, ConfigError]] = []
+        self._faults: list[ConfigError] = []
 
     @classmethod
     def read(cls, path: Path | str) -> IniFile:
@@ -82,7 +82,9 @@ class IniFile:
             text = content.decode()
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
-            raise ConfigError(f"{path}:{line}: not UTF-8 text; save the file as UTF-8") from None
+            raise ConfigError(
+                f"{path}:{line}: not UTF-8 text; save the file as UTF-8", line
+            ) from None
         return cls.parse(text, str(path))
 
     @classmethod
@@ -192,23 +194,30 @@ class IniFile:
 
     # Mistakes.
 
+    def fault(self, section: str, key: str, fault: str) -> ConfigError:
+        """Say that an entry, which must be there, is wrong, but do not note it."""
+        found = self.sections[section]
+        return self._fault(found.entries[key].line, f"[{found.name}] {key}: {fault}")
+
     def blame(self, section: str, key: str, fault: str) -> None:
         """Note that an entry, which must be there, is wrong."""
-        found = self.sections[section]
-        self._blame(found.entries[key].line, f"[{found.name}] {key}: {fault}")
+        self._faults.append(self.fault(section, key, fault))
 
     def blameSection(self, section: Section, fault: str) -> None:
         """Note that a section is wrong."""
         self._blame(section.line, f"[{section.name}] {fault}")
 
     def _blame(self, line: int, fault: str) -> None:
+        self._faults.append(self._fault(line, fault))
+
+    def _fault(self, line: int, fault: str) -> ConfigError:
         place = f"{self.path}:{line}" if line else self.path
-        self._faults.append((line, ConfigError(f"{place}: {fault}")))
+        return ConfigError(f"{place}: {fault}", line)
 
     @property
     def errors(self) -> list[ConfigError]:
-        """All mistakes that were found, in the order of their lines, missing sections last."""
-        return [error for _, error in sorted(self._faults, key=lambda fault: fault[0] or inf)]
+        """All mistakes that were noted, in the order of their lines, missing sections last."""
+        return inOrder(self._faults)
 
     def check(self) -> None:
         """
@@ -218,6 +227,11 @@ class IniFile:
         """
         if self._faults:
             raise self.errors[0]
+
+
+def inOrder(errors: Iterable[ConfigError]) -> list[ConfigError]:
+    """Put mistakes in the order of their lines, those of no line last."""
+    return sorted(errors, key=lambda error: error.line or inf)
 
 
 # What a value may be.

@@ -10,14 +10,12 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IAddress, IConnector
 from twisted.internet.protocol import ReconnectingClientFactory, ServerFactory, connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..interfaces import ILinks, ISession
 from ..settings import Address
 from .connector import EndpointConnector, clientEndpoint
 from .reasons import CloseReason
-from .session import PeerProtocol
 
 
 class AddressState(Enum):
@@ -60,7 +58,7 @@ class PeerServerFactory(ServerFactory):
 
     def buildProtocol(self, address: IAddress | None) -> Any:
         """Put TLS under a new link."""
-        session = PeerProtocol(self._links, outbound=False)
+        session = self._links.newSession(outbound=False)
         session.factory = self
         return self._links.tls.wrap(session, isClient=False)
 
@@ -85,8 +83,6 @@ class PeerClientFactory(ReconnectingClientFactory):
     jitter = 0.0
     connector: EndpointConnector
     _leastOfDelay = 0.75
-
-    _log = Logger()
 
     def __init__(self, links: ILinks, address: Address) -> None:
         self.address = address
@@ -121,18 +117,20 @@ class PeerClientFactory(ReconnectingClientFactory):
     def startedConnecting(self, connector: IConnector) -> None:
         """An attempt begins."""
         self.state, self._nextAttempt = AddressState.CONNECTING, None
+        self._links.linkLog.dialling(self.address)
 
     def buildProtocol(self, address: IAddress | None) -> Any:
         """TCP stands; put TLS under the link."""
         self.state = AddressState.HANDSHAKE
-        session = PeerProtocol(self._links, outbound=True)
+        session = self._links.newSession(outbound=True)
         session.factory = self
         return self._links.tls.wrap(session, isClient=True)
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         """TCP did not come to stand; try again later."""
         if not reason.check(CancelledError, ConnectingCancelledError):
-            self._failed(reason.getErrorMessage())
+            self.lastError = reason.getErrorMessage()
+            self._links.linkLog.unreachable(self.address, self.lastError)
         super().clientConnectionFailed(connector, reason)
 
     def linkProven(self, session: ISession) -> None:
@@ -150,17 +148,9 @@ class PeerClientFactory(ReconnectingClientFactory):
         if session.closeReason is CloseReason.OURSELVES:
             self._rest(AddressState.OURSELVES)
             return
-        words = session.closeReason.words(session.closeDetail)
-        if session.proven:
-            self.lastError = words
-        elif self.nodeID not in self._links.registry:
-            self._failed(words)
+        if session.proven or self.nodeID not in self._links.registry:
+            self.lastError = session.closeReason.words(session.closeDetail)
         self.clientConnectionLost(self.connector, connectionDone)
-
-    def _failed(self, words: str) -> None:
-        if words != self.lastError:
-            self.lastError = words
-            self._log.info("no link to {address}: {words}", address=self.address, words=words)
 
     # When to try again.
 

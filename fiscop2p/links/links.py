@@ -9,26 +9,34 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..access import AccessLists
 from ..errors import ListenError, NotListed, SelfConnection
 from ..events import Event
 from ..identity import Identity, abridged
-from ..interfaces import ILinks, IPeerTLS, ISession, Receiver
+from ..interfaces import Handler, ILinks, IPeerTLS, ISession, ModuleReceiver, Receiver
 from ..settings import Address, Settings
-from ..wire.frames import Encode, EncodedFrame, encoder
+from ..traffic.limiter import RateLimiter, bandwidthLimiter
+from ..traffic.statistics import Statistics
+from ..wire.frames import EncodedFrame, FrameEncoder
+from .accounted import AccountedProtocol
 from .factories import AddressState, AddressStatus, PeerClientFactory, PeerServerFactory
+from .linklog import LinkLog
+from .noise import Noise
 from .reasons import CloseReason
 from .registry import PeerRegistry
+from .session import PeerProtocol
+
+COUNT_INTERVAL: Final = 10.0
+"""Seconds between two lines that say how many nodes are connected, as FISCO BCOS has them."""
 
 _SEQS: Final = range(2, 1 << 32)
 _MISSED: Final = 1.5
 _MOST_LINKS: Final = 4
-_HARMLESS: Final = (CloseReason.PEER_CLOSED, CloseReason.LOST, CloseReason.DUPLICATE)
 
 
 @implementer(ILinks)
@@ -38,9 +46,14 @@ class Links:
 
     @ivar registry: where proven links go.
     @ivar access: the lists that peers are judged by; may be replaced.
+    @ivar noise: what bounds complaints about peers.
+    @ivar linkLog: what is logged about links.
     @ivar sessionOpened: L{Event} of a session: it may be written to.
     @ivar sessionClosed: L{Event} of a session: it has ended.
-    @ivar receivers: who takes the requests of each protocolID.
+    @ivar handlers: which application takes the requests of each protocolID.
+    @ivar receivers: who takes those of the network's own protocolIDs.
+    @ivar moduleReceivers: who takes those of each module whose protocolID has no receiver.
+    @ivar limiter: what the outgoing bandwidth allows, or L{None} if it has no limit.
     @ivar unclaimedCount: how many requests nobody here took.
     @ivar unmatchedCount: how many responses nobody waited for.
     """
@@ -58,29 +71,39 @@ class Links:
     ) -> None:
         self.settings = settings
         self.access = access
+        self.noise = Noise(reactor)
         self.tls = tls
         self.registry = registry
         self.reactor = reactor
         self.clock = reactor
+        self.handlers: dict[int, Handler] = {}
         self.receivers: dict[int, Receiver] = {}
-        self.encode: Encode = encoder(settings.dialect, settings.compress, settings.maxFrameLength)
+        self.moduleReceivers: dict[int, ModuleReceiver] = {}
+        self.encode = FrameEncoder(settings.dialect, settings.compress, settings.maxFrameLength)
         # Counts without end: after the last seq comes the first again.
         self.nextSeq: Callable[[], int] = chain.from_iterable(repeat(_SEQS)).__next__
         self.sessionOpened: Event[ISession] = Event()
         self.sessionClosed: Event[ISession] = Event()
+        self.limiter: RateLimiter | None = None
+        if settings.outgoingBandwidth is not None:
+            self.limiter = bandwidthLimiter(settings.outgoingBandwidth, reactor)
         self.unclaimedCount = 0
         self.unmatchedCount = 0
         self._identity = identity
+        self._statistics: Statistics | None = None
         self._connections: set[ISession] = set()
         self._opened: set[ISession] = set()
         self._toFlush: list[ISession] = []
-        self._flushCall: IDelayedCall | None = None
+        self._willFlush = False
         self._addresses = dict.fromkeys(settings.peers)
         self._clients: dict[Address, PeerClientFactory] = {}
         self._running = False
         self._port: Any = None
         self._idleLoop = LoopingCall(self._abortIdle)
         self._idleLoop.clock = self.clock
+        self.linkLog = LinkLog(self)
+        self._countLoop = LoopingCall(self.linkLog.connectedCount)
+        self._countLoop.clock = self.clock
         self._emptied: Deferred[None] | None = None
         registry.joined.subscribe(self._nodeJoined)
         registry.left.subscribe(self._nodeLeft)
@@ -101,10 +124,13 @@ class Links:
             raise ListenError(
                 f"cannot listen on {self.settings.listen}: {error.socketError}{hint}"
             ) from None
+        self.linkLog.listening(self.listenAddress)
 
     def start(self) -> None:
         """Dial every configured address, and keep the links."""
         self._idleLoop.start(self.settings.heartbeat, now=False)
+        self._countLoop.start(COUNT_INTERVAL)
+        self.noise.start()
         self._running = True
         for address in self._addresses:
             self._dial(address)
@@ -115,8 +141,10 @@ class Links:
 
         @return: fires when everything is closed.
         """
-        if self._idleLoop.running:
-            self._idleLoop.stop()
+        for loop in (self._idleLoop, self._countLoop):
+            if loop.running:
+                loop.stop()
+        self.noise.stop()
         self._running = False
         for client in self._clients.values():
             client.stop()
@@ -158,6 +186,17 @@ class Links:
         if self._running:
             self._dial(address)
 
+    def removeAddress(self, address: Address) -> None:
+        """
+        Dial an address no more; a link to it that stands is not touched.
+
+        @raise KeyError: it is not kept.
+        """
+        del self._addresses[address]
+        client = self._clients.pop(address, None)
+        if client is not None:
+            client.stop()
+
     def _dial(self, address: Address) -> None:
         if address not in self._clients:
             self._clients[address] = client = PeerClientFactory(self, address)
@@ -195,22 +234,43 @@ class Links:
             raise SelfConnection("the peer is this node itself")
         self.access.judge(identity.nodeID)
 
+    def countTraffic(self) -> Statistics:
+        """Count the bytes on links that are made from now on."""
+        if self._statistics is None:
+            self._statistics = Statistics(self.settings.dialect)
+        return self._statistics
+
+    def newSession(self, outbound: bool) -> PeerProtocol:
+        """Make the session of a new link; see L{ILinks.newSession}."""
+        if self._statistics is None and self.limiter is None:
+            return PeerProtocol(self, outbound)
+        return AccountedProtocol(self, outbound, self._statistics, self.limiter)
+
     def connected(self, session: ISession) -> None:
         """TCP stands."""
         self._connections.add(session)
+        self.linkLog.connected(session)
 
-    def setAccess(self, access: AccessLists) -> None:
-        """Judge by other lists from now on, also the links that stand."""
+    def setAccess(self, access: AccessLists) -> frozenset[str]:
+        """
+        Judge by other lists from now on, also the links that stand.
+
+        @return: the nodes whose links these forbid.
+        """
         self.access = access
+        forbidden = set()
         for session in list(self._opened):
             try:
                 access.judge(session.nodeID)
             except NotListed as error:
+                forbidden.add(session.nodeID)
                 session.abort(CloseReason.REFUSED, str(error))
+        return frozenset(forbidden)
 
     def opened(self, session: ISession) -> None:
         """The peer is let in, unless we dialled a node whose link stands already."""
         self._opened.add(session)
+        self.linkLog.opened(session)
         links = sum(other.nodeID == session.nodeID for other in self._opened)
         if links > _MOST_LINKS:
             session.abort(CloseReason.DUPLICATE, f"its node has {links} links")
@@ -229,15 +289,7 @@ class Links:
 
     def proven(self, session: ISession) -> None:
         """The link stands."""
-        identity = session.identity
-        self._log.info(
-            "link {direction} {address} stands: node {abridged} ({identity.name} of "
-            "{identity.agency})",
-            direction="to" if session.outbound else "from",
-            address=session.address,
-            abridged=abridged(session.nodeID),
-            identity=identity,
-        )
+        self.linkLog.proven(session)
         self.registry.add(session)
         if session.outbound and session.closeReason is None:
             session.factory.linkProven(session)
@@ -249,7 +301,7 @@ class Links:
 
     def closed(self, session: ISession) -> None:
         """The link has ended."""
-        self._logClosed(session)
+        self.linkLog.closed(session)
         self._connections.discard(session)
         self._opened.discard(session)
         if session.proven:
@@ -259,28 +311,24 @@ class Links:
             session.factory.linkClosed(session)
         self._checkEmptied()
 
-    def _logClosed(self, session: ISession) -> None:
-        reason: CloseReason = session.closeReason
-        known = {
-            "direction": "to" if session.outbound else "from",
-            "address": session.address,
-            "abridged": abridged(session.nodeID),
-            "words": reason.words(session.closeDetail),
-        }
-        if session.proven:
-            self._log.info("link {direction} {address} (node {abridged}) ended: {words}", **known)
-        elif session in self._opened and reason in _HARMLESS:
-            # A FISCO BCOS node that keeps another link to us ends this one so.
-            self._log.debug(
-                "link {direction} {address} (node {abridged}) ended before it carried anything: "
-                "{words}",
-                **known,
-            )
-        elif not session.outbound and reason is not CloseReason.OURSELVES:
-            self._log.warn("refused {address}: {words}", **known)
+    def handlerFailed(self, protocolID: int, failure: Failure) -> None:
+        """An application's handler has failed; that costs nobody else anything."""
+        self._log.failure(
+            "the handler of protocolID {protocolID} failed", failure, protocolID=protocolID
+        )
 
-    def unclaimed(self, session: ISession, protocolID: int) -> None:
-        """A request that nobody here takes is counted and dropped, as FISCO BCOS nodes do."""
+    def unclaimed(
+        self, session: ISession, protocolID: int, packetType: int, payload: bytes
+    ) -> None:
+        """
+        Give a request to who takes its module in any group.
+
+        One that nobody here takes is counted and dropped, as FISCO BCOS nodes do.
+        """
+        group, module = self.settings.dialect.groupAndModule(protocolID)
+        receive = self.moduleReceivers.get(module)
+        if receive is not None and receive(session, group, packetType, payload):
+            return
         self.unclaimedCount += 1
         self._log.debug(
             "no handler for protocolID {protocolID} from node {abridged}",
@@ -292,7 +340,7 @@ class Links:
         """A response that nobody waits for (any more) is counted and dropped."""
         self.unmatchedCount += 1
         self._log.debug(
-            "nobody waits for the response with seq {seq} from node {abridged}",
+            "Response packet not found may be timeout,messageSeq={seq},nodeID={abridged}",
             seq=seq,
             abridged=abridged(session.nodeID),
         )
@@ -300,19 +348,21 @@ class Links:
     def flushSoon(self, session: ISession) -> None:
         """One flush a turn for all sessions."""
         self._toFlush.append(session)
-        if self._flushCall is None:
-            self._flushCall = self.clock.callLater(0, self._flushTurn)
+        if not self._willFlush:
+            self._willFlush = True
+            self.clock.callLater(0, self.flush)
+
+    def holdFlush(self) -> None:
+        """The caller will L{flush} before it returns to the reactor."""
+        self._willFlush = True
 
     def flush(self) -> None:
         """Send what is queued in all sessions that asked for it."""
+        self._willFlush = False
         if self._toFlush:
             sessions, self._toFlush = self._toFlush, []
             for session in sessions:
                 session.flush()
-
-    def _flushTurn(self) -> None:
-        self._flushCall = None
-        self.flush()
 
     def writeToAll(self, frame: EncodedFrame) -> None:
         """Queue an encoded frame on every link that is open, proven or not, and not too slow."""

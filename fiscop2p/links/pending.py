@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final, TypeAlias
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 
 from ..errors import DeliveryError, RequestTimeout
-from ..interfaces import Outcome
+from ..interfaces import Answered, Failed
 
-_RESOLUTION = 0.01
+_RESOLUTION: Final = 0.01
+_FAILED: Final = "who waited for an answer failed with it"
+
+_Request: TypeAlias = tuple[float, Answered, Failed, float]
+"""Deadline, callbacks, timeout."""
 
 
 class PendingRequests:
     """
     The requests of one link, by seq.
 
-    Each callback is called once, and must not raise.  Deadlines are met within a hundredth of a
-    second; a timer of its own for each request would cost more than the request.
+    Of a request's two callbacks one is called, once; what it raises is logged.  Deadlines are met
+    within a hundredth of a second; a timer of its own for each would cost more than the request.
     """
+
+    _log = Logger()
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
-        self._requests: dict[int, tuple[float, Callable[[Outcome], None], float]] = {}
+        self._requests: dict[int, _Request] = {}
         self._timer: IDelayedCall | None = None
         self._next = 0.0
 
     def __len__(self) -> int:
         return len(self._requests)
 
-    def add(self, seq: int, callback: Callable[[Outcome], None], timeout: float) -> None:
+    def add(self, seq: int, answered: Answered, failed: Failed, timeout: float) -> None:
         """Wait for the response to C{seq}, C{timeout} seconds at the most."""
         deadline = self._clock.seconds() + timeout
-        self._requests[seq] = (deadline, callback, timeout)
+        self._requests[seq] = (deadline, answered, failed, timeout)
         if self._timer is None or deadline < self._next:
             self._schedule(deadline)
 
@@ -49,7 +57,10 @@ class PendingRequests:
         request = self._requests.pop(seq, None)
         if request is None:
             return False
-        request[1](payload)
+        try:
+            request[1](payload)
+        except Exception:
+            self._log.failure(_FAILED)
         return True
 
     def failAll(self, error: DeliveryError) -> None:
@@ -59,9 +70,19 @@ class PendingRequests:
             self._timer = None
         # One by one, for a callback may make us forget others.
         for seq in list(self._requests):
-            request = self._requests.pop(seq, None)
-            if request is not None:
-                request[1](error)
+            self._fail(seq, lambda _: error)
+
+    def _fail(self, seq: int, why: Callable[[float], DeliveryError]) -> None:
+        """
+        @param why: takes the timeout.
+        """
+        request = self._requests.pop(seq, None)
+        if request is not None:
+            _, _, failed, timeout = request
+            try:
+                failed(why(timeout))
+            except Exception:
+                self._log.failure(_FAILED)
 
     def _schedule(self, deadline: float) -> None:
         if self._timer is not None:
@@ -75,9 +96,10 @@ class PendingRequests:
         now = self._clock.seconds()
         expired = [seq for seq, request in self._requests.items() if request[0] <= now]
         for seq in expired:
-            request = self._requests.pop(seq, None)
-            if request is not None:
-                _, callback, timeout = request
-                callback(RequestTimeout(f"no answer within {timeout:g} s"))
+            self._fail(seq, _tooLate)
         if self._requests:
-            self._schedule(min(deadline for deadline, _, _ in self._requests.values()))
+            self._schedule(min(request[0] for request in self._requests.values()))
+
+
+def _tooLate(timeout: float) -> RequestTimeout:
+    return RequestTimeout(f"no answer within {timeout:g} s")

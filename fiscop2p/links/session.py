@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any, Final
 
 from twisted.internet.error import ConnectionDone
@@ -12,14 +14,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ..answers import whenAnswered
 from ..errors import PeerBusy, PeerLeft, PeerRefused, RequestTimeout, SelfConnection, WireError
 from ..identity import Identity, abridged
-from ..interfaces import ILinkProtocol, ILinks, ISession, Outcome
+from ..interfaces import Answer, Answered, Failed, ILinkProtocol, ILinks, ISession, Message, Outcome
 from ..settings import Address
 from ..wire.dialect import TOPIC
 from ..wire.frames import EncodedFrame, Frame, FrameParser
 from ..wire.syncing import REQUEST_STATE
-from .outbox import Outbox
+from .outbox import LARGE, Outbox
 from .pending import PendingRequests
 from .reasons import CloseReason
 
@@ -31,6 +34,8 @@ RETIRE_DELAY: Final = 1.0
 
 PROBE_TIMEOUT: Final = 5.0
 """Seconds in which a link that lives answers L{PeerProtocol.ping}."""
+
+_emptyMessage = partial(Message.__new__, Message)
 
 
 @implementer(ILinkProtocol, IPushProducer, ISession)
@@ -71,10 +76,18 @@ class PeerProtocol(Protocol):
         self._clock = links.clock
         self._settings = links.settings
         self._parser = FrameParser(links.settings.dialect, links.settings.maxFrameLength)
+        self._handlers = links.handlers
         self._receivers = links.receivers
+        self._encode = links.encode
+        # What follows is asked for once a message.
+        self._pack = links.encode.pack
+        self._headerSize = links.encode.headerSize
+        self._version = links.encode.version
+        self._mostPlain = min(links.encode.mostPlain, LARGE - 1)
         self._pending = PendingRequests(links.clock)
         self._frames: Generator[Frame, None, None] | None = None
         self._outgoing: list[bytes] = []
+        self._hasLarge = False
         self._outbox = Outbox()
 
     # The way in.
@@ -112,24 +125,34 @@ class PeerProtocol(Protocol):
         if self.closeReason is not None:
             return
         self.lastReceived = self._clock.seconds()
-        receivers = self._receivers
+        self._links.holdFlush()
+        handlers, nodeID = self._handlers, self.nodeID
         # Closing the link closes this iterator: then nothing more is taken from the peer.
         self._frames = frames = self._parser.feed(data)
         if not self.proven:
             frames = self._proving(frames)
         try:
             for _, _, protocolID, packetType, seq, payload in frames:
-                receive = receivers.get(protocolID)
-                if receive is not None:
-                    receive(self, packetType, seq, payload)
-                elif protocolID <= 0:
-                    self._responseReceived(seq, payload)
+                handler = handlers.get(protocolID)
+                if handler is None:
+                    self._notForHandlers(protocolID, packetType, seq, payload)
+                    continue
+                # Message(...) itself would take twice as long.
+                message = _emptyMessage()
+                message.sender, message.payload, message.topic = nodeID, payload, ""
+                message.protocolID, message.packetType = protocolID, packetType
+                try:
+                    answer = handler(message)
+                except Exception:
+                    self._links.handlerFailed(protocolID, Failure())
                 else:
-                    self._links.unclaimed(self, protocolID)
+                    if answer is not None:
+                        self._answer(protocolID, packetType, seq, answer)
         except WireError as error:
             self.abort(CloseReason.BAD_FRAME, str(error))
-        # Answers leave now, not a turn later.
-        self._links.flush()
+        finally:
+            # Answers leave now, not a turn later.
+            self._links.flush()
 
     def _proving(self, frames: Generator[Frame, None, None]) -> Generator[Frame, None, None]:
         """The first of these frames proves the link."""
@@ -142,9 +165,23 @@ class PeerProtocol(Protocol):
                 return
             yield frame
 
-    def _responseReceived(self, seq: int, payload: bytes) -> None:
-        if not self._pending.answer(seq, payload):
-            self._links.unmatched(self, seq)
+    def _notForHandlers(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
+        """Take a response, or a frame of the network's own modules."""
+        if protocolID <= 0:
+            if not self._pending.answer(seq, payload):
+                self._links.unmatched(self, seq)
+        elif protocolID in self._receivers:
+            self._receivers[protocolID](self, packetType, seq, payload)
+        else:
+            self._links.unclaimed(self, protocolID, packetType, payload)
+
+    def _answer(self, protocolID: int, packetType: int, seq: int, answer: Answer) -> None:
+        """Send back what a handler has returned, once it is there."""
+        whenAnswered(
+            answer,
+            partial(self.respond, protocolID, packetType, seq),
+            partial(self._links.handlerFailed, protocolID),
+        )
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The link has ended, whoever ended it."""
@@ -176,16 +213,41 @@ class PeerProtocol(Protocol):
 
         @raise PeerBusy: more waits than L{Settings.maxQueue}.
         """
+        if self._outgoing or self._beginTurn():
+            self._hasLarge = self._hasLarge or len(frame[1]) >= LARGE
+            self._outgoing += frame
+
+    def send(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
+        """Encode a message, and queue its frame; see L{ISession.send}."""
         outgoing = self._outgoing
-        if not outgoing:
-            if self.closeReason is not None:
+        if not outgoing and not self._beginTurn():
+            return
+        size = len(payload)
+        if size <= self._mostPlain:
+            # Most messages are small; a call of the encoder would take as long as all of this.
+            pack = self._pack
+            try:
+                header = pack(self._headerSize + size, self._version, protocolID, packetType, seq)
+                outgoing += header, payload
                 return
-            if self._outbox.size > self._settings.maxQueue:
-                raise PeerBusy(
-                    f"node {abridged(self.nodeID)} reads too slowly: {self._outbox.size} bytes wait"
-                )
-            self._links.flushSoon(self)
-        outgoing += frame
+            except struct.error:
+                pass  # The encoder says which number does not fit.
+        self.write(self._encode(protocolID, packetType, seq, payload))
+
+    def _beginTurn(self) -> bool:
+        """
+        See to it that what is queued in this turn of the reactor leaves at its end.
+
+        @return: whether anything leaves at all.
+        """
+        if self.closeReason is not None:
+            return False
+        if self._outbox.size > self._settings.maxQueue:
+            raise PeerBusy(
+                f"node {abridged(self.nodeID)} reads too slowly: {self._outbox.size} bytes wait"
+            )
+        self._links.flushSoon(self)
+        return True
 
     def offer(self, frame: EncodedFrame) -> bool:
         """Like L{write}; tells whether there was room."""
@@ -197,13 +259,17 @@ class PeerProtocol(Protocol):
 
     def flush(self) -> None:
         """Send what is queued, as far as the transport takes it."""
+        self._fillOutbox()
         outbox = self._outbox
-        if self._outgoing:
-            pieces, self._outgoing = self._outgoing, []
-            outbox.put(pieces)
         transport: Any = self.transport
         while outbox.size and self._blockedSince is None:
             transport.writeSequence((outbox.take(),))
+
+    def _fillOutbox(self) -> None:
+        if self._outgoing:
+            put = self._outbox.put if self._hasLarge else self._outbox.putSmall
+            put(self._outgoing)
+            self._outgoing, self._hasLarge = [], False
 
     def request(
         self,
@@ -214,9 +280,21 @@ class PeerProtocol(Protocol):
         timeout: float,
     ) -> int:
         """Send a request; see L{ISession.request}."""
-        seq = self._links.nextSeq()
-        self.write(self._links.encode(protocolID, packetType, seq, payload))
-        self._pending.add(seq, callback, timeout)
+        return self.ask(protocolID, packetType, payload, callback, callback, timeout)
+
+    def ask(
+        self,
+        protocolID: int,
+        packetType: int,
+        payload: bytes,
+        answered: Answered,
+        failed: Failed,
+        timeout: float,
+    ) -> int:
+        """Send a request; see L{ISession.ask}."""
+        seq: int = self._links.nextSeq()
+        self.send(protocolID, packetType, seq, payload)
+        self._pending.add(seq, answered, failed, timeout)
         return seq
 
     def respond(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
@@ -226,7 +304,7 @@ class PeerProtocol(Protocol):
         A peer that asks and does not read what it asked for loses its link.
         """
         try:
-            self.write(self._links.encode(-protocolID, packetType, seq, payload))
+            self.send(-protocolID, packetType, seq, payload)
         except PeerBusy as error:
             self.abort(CloseReason.OVERFLOW, str(error))
 
@@ -259,8 +337,7 @@ class PeerProtocol(Protocol):
         if self.closeReason is not None:
             return
         transport: Any = self.transport
-        if self._outgoing:
-            self._outbox.put(self._outgoing)
+        self._fillOutbox()
         while self._outbox.size:
             transport.writeSequence((self._outbox.take(),))
         self._end(reason, detail)

@@ -17,15 +17,23 @@ from typing import Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from ..answers import callHandler
-from ..errors import EncodingError, MalformedMessage, NoFollower, PeerBusy, TopicRequestFailed
+from ..errors import (
+    BandwidthExceeded,
+    EncodingError,
+    MalformedMessage,
+    NoFollower,
+    PeerBusy,
+    TopicRequestFailed,
+)
 from ..identity import abridged
 from ..interfaces import Handler, ILinks, ISession, Message, Outcome
 from ..links.registry import PeerRegistry
 from ..sync import SeqSync
+from ..traffic.limiter import COMPRESSION_RATIO
 from ..wire.amop import (
     MULTICAST,
     MULTICAST_REQUEST,
@@ -40,20 +48,23 @@ from ..wire.amop import (
     encodeTopicBody,
 )
 from ..wire.dialect import AMOP, TOPIC
-from ..wire.syncing import MAX_TOPIC_LENGTH, decodeTopics, encodeTopics, topicBytes
+from ..wire.syncing import MAX_TOPIC_LENGTH, decodeTopics, encodeTopics, shownTopic, topicBytes
+from .verification import Verification
 
 MAX_TOPICS: Final = 16_384
 """Topics that one node may follow."""
 
-_MAX_STATE_SIZE: Final = MAX_TOPICS * (MAX_TOPIC_LENGTH + 1)
+_MOST_SHOWN: Final = 1000
+"""Characters of a peer's topics that are logged."""
 
-NEED_VERIFY: Final = "#!$TopicNeedVerify_"
-"""Prefix of private topics: nothing is sent to a follower that has not been verified."""
+_MAX_STATE_SIZE: Final = MAX_TOPICS * (MAX_TOPIC_LENGTH + 1)
 
 
 class Topics:
     """
     What we follow, and the messages to those who follow.
+
+    @ivar verification: which of those who follow a private topic may have it.
     """
 
     _log = Logger()
@@ -69,7 +80,9 @@ class Topics:
         self._subscribers: dict[str, list[Handler]] = {}
         self._prefix = hexlify(urandom(8))
         self._counter = count()
+        self.verification = Verification(links, registry)
         self.sync = SeqSync("topic", TOPIC, links, self._learnt, announceUnset=True)
+        self.sync.confirmed.subscribe(self.verification.tryAgain)
         links.receivers[AMOP] = self._received
 
     # Following.
@@ -115,9 +128,20 @@ class Topics:
         if state is not None and len(state) > _MAX_STATE_SIZE:
             raise MalformedMessage(f"its topics have {len(state)} bytes: some are too long")
         topics = decodeTopics(state)
-        self._registry.setTopics(
-            session, [topic for topic in topics if not topic.startswith(NEED_VERIFY)]
+        listed = ",".join(topics[:_MOST_SHOWN])
+        self._links.noise.complain(
+            self._log,
+            LogLevel.info,
+            (session.nodeID, "topics"),
+            "Received topic: [{topics}] from {nodeID},count={count}",
+            period=self._links.settings.heartbeat,
+            topics=shownTopic(
+                listed if len(listed) <= _MOST_SHOWN else listed[:_MOST_SHOWN] + "..."
+            ),
+            nodeID=session.nodeID,
+            count=len(topics),
         )
+        self.verification.learnt(session, topics)
 
     # Sending.
 
@@ -127,6 +151,7 @@ class Topics:
 
         @return: to how many nodes: not those that read too slowly.
         @raise EncodingError: the topic does not fit the wire.
+        @raise BandwidthExceeded: nothing is sent, not to ourselves either.
         """
         body = encodeTopicBody(topic, payload)
         sessions = self._registry.sessionsFollowing(topic)
@@ -134,6 +159,7 @@ class Topics:
         if sessions:
             message = self.channelMessage(MULTICAST_REQUEST, body)
             frame = self._links.encode(AMOP, MULTICAST, self._links.nextSeq(), message)
+            self.acquireBandwidth(topic, len(message) * len(sessions))
             reached = sum(session.offer(frame) for session in sessions)
         if topic not in self._subscribers:
             return reached
@@ -147,8 +173,8 @@ class Topics:
         Ask one follower at random, the next one when it fails; ourselves included if we follow.
 
         @param timeout: seconds that each follower has.
-        @return: fires with the answer, or fails with L{NoFollower} or L{TopicRequestFailed}; may be
-            cancelled.
+        @return: fires with the answer, or fails with L{NoFollower}, L{TopicRequestFailed} or
+            L{BandwidthExceeded}; may be cancelled.
         @raise EncodingError: the topic does not fit the wire.
         """
         body = encodeTopicBody(topic, payload)
@@ -161,10 +187,34 @@ class Topics:
         request.askNext()
         return request.done
 
+    def isFollowedBy(self, topic: str, session: ISession) -> bool:
+        """Tell whether what is published on a topic may go to the node of a session."""
+        return topic in self._registry.topicsOf(session.nodeID)
+
     def channelMessage(self, kind: int, body: bytes) -> bytes:
         """Make a channel frame with a seq that no other has."""
         seq = b"%s%016x" % (self._prefix, next(self._counter))
         return ChannelMessage(kind, seq, SUCCESS, body).encode()
+
+    def acquireBandwidth(self, topic: str, size: int) -> None:
+        """
+        Ask whether a message may go to followers, once for all of them.
+
+        @param size: of all copies together, before compression.
+        @raise BandwidthExceeded: it may not.
+        """
+        limiter = self._links.limiter
+        if limiter is not None and not limiter.tryAcquire(size // COMPRESSION_RATIO):
+            raise BandwidthExceeded(
+                f"{size} bytes to followers of topic {topic!r} are more than the outgoing "
+                f"bandwidth of {limiter.rate:g} bytes a second allows now; send them later"
+            )
+
+    def unsent(self, topic: str, text: str, **fields: object) -> None:
+        """Log why no follower of a topic has answered a request."""
+        self._links.noise.complain(
+            self._log, LogLevel.warn, (topic, text), text, topic=topic, **fields
+        )
 
     # Receiving.
 
@@ -173,10 +223,14 @@ class Topics:
             channel = ChannelMessage.decode(payload)
             topic, content = decodeTopicBody(channel.data)
         except MalformedMessage as error:
-            self._log.warn(
-                "ignored a message of node {abridged}: {error}",
+            self._links.noise.complain(
+                self._log,
+                LogLevel.warn,
+                (session.nodeID, "AMOP"),
+                "ignored an AMOP message,nodeID={abridged},message={error}",
+                nodeID=session.nodeID,
                 abridged=abridged(session.nodeID),
-                error=error,
+                error=str(error),
             )
             return
         message = Message(session.nodeID, content, AMOP, packetType, topic)
@@ -256,6 +310,8 @@ class _TopicRequest:
         self._timer: IDelayedCall | None = None
         self._failures: list[str] = []
         self._code = NODE_UNREACHABLE
+        self._isGranted = False
+        self._refusal: BandwidthExceeded | None = None
 
     def askNext(self) -> None:
         """Ask the next follower, or fail if there is none left."""
@@ -268,8 +324,25 @@ class _TopicRequest:
             self._askOurselves()
         elif session.closeReason is not None:
             self._failed(session, "it has left")
-        else:
+        elif not self._topics.isFollowedBy(self._message.topic, session):
+            self._failed(session, "it may not have the topic any more, or stopped following it")
+        elif self._mayLeave():
             self._ask(session)
+        else:
+            # Our own subscribers cost no bandwidth.
+            self._followers = [follower for follower in self._followers if follower is None]
+            self.askNext()
+
+    def _mayLeave(self) -> bool:
+        """Whether there is bandwidth; that is asked once, however many followers are."""
+        if not self._isGranted:
+            try:
+                self._topics.acquireBandwidth(self._message.topic, len(self._request))
+            except BandwidthExceeded as error:
+                self._refusal = error
+                return False
+            self._isGranted = True
+        return True
 
     def _askOurselves(self) -> None:
         def once(settle: Callable[..., object], *result: object) -> None:
@@ -326,12 +399,23 @@ class _TopicRequest:
         if self.done.called:
             return
         topic = self._message.topic
+        if self._refusal is not None:
+            self.done.errback(self._refusal)
+            return
         if not self._failures:
+            self._topics.unsent(topic, "asyncSendMessageByTopic no topic to be sent,topic={topic}")
             self.done.errback(NoFollower(f"no connected node follows topic {topic!r}"))
             return
+        why = "; ".join(self._failures)
+        self._topics.unsent(
+            topic,
+            "Send topics message all failed,topic={topic},errorCode={code},message={why}",
+            code=self._code,
+            why=why,
+        )
         self.done.errback(
             TopicRequestFailed(
-                f"no follower of topic {topic!r} answered ({'; '.join(self._failures)})",
+                f"no follower of topic {topic!r} answered ({why})",
                 self._code,
             )
         )

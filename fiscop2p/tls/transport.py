@@ -26,8 +26,8 @@ from zope.interface import implementer
 from ..errors import HandshakeFailed
 from ..interfaces import ILinkProtocol
 
-_READ_SIZE: Final = 256 * 1024
-_WRITE_SLICE: Final = 256 * 1024
+_READ_SIZE: Final = 512 * 1024
+_WRITE_SLICE: Final = 384 * 1024
 _QUEUE_HIGH: Final = 64 * 1024
 
 # Plaintext is copied out of it before anybody is called, so all links of a process share it.

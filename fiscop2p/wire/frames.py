@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from functools import lru_cache
 from typing import Final, TypeAlias
 
@@ -23,45 +23,68 @@ Header: TypeAlias = tuple[int, int, int, int, int]
 EncodedFrame: TypeAlias = tuple[bytes, bytes]
 """Header and payload as they are transmitted: apart, so that a long payload is never copied."""
 
-Encode: TypeAlias = Callable[[int, int, int, bytes], EncodedFrame]
-"""protocolID, packetType, seq and payload of a message to its frame."""
+_PATIENCE: Final = 8
+"""After so many payloads of a protocolID that have not shrunk, trying the next costs too much."""
+
+_RETRY: Final = 16
+"""Then one of so many is tried."""
 
 _SMALL_PART: Final = 16 * 1024
 _RUN: Final = 4
 
 
-def encoder(
-    dialect: Dialect, compressing: bool = True, maxFrameLength: int = MAX_FRAME_LENGTH
-) -> Encode:
+class FrameEncoder:
     """
-    Make what makes the frames of messages, compressed where the dialect can and it pays.
+    Makes the frames of messages, compressed where the dialect can and it pays.
 
-    @param compressing: C{[p2p] enable_compress}.
-    @param maxFrameLength: the most bytes that a frame may have before it is compressed: a FISCO
-        BCOS node closes the link on a longer one.
-    @return: raises L{EncodingError} if the message is too long, or a number does not fit its field.
+    @ivar pack: packs a header: length, version, protocolID, packetType, seq.
+    @ivar headerSize: how many bytes that gives.
+    @ivar version: the version of a frame that is not compressed.
+    @ivar mostPlain: the most bytes of a payload that is sent as it is, without a look at it.
     """
-    pack, plain, headerSize = dialect.layout.pack, dialect.plain, dialect.headerSize
-    header = dialect.header
-    most = maxFrameLength - headerSize
-    threshold = min(THRESHOLD, most) if compressing and dialect.canCompress else most
 
-    def encode(protocolID: int, packetType: int, seq: int, payload: bytes) -> EncodedFrame:
-        size = len(payload)
-        if size > threshold:
-            if size > most:
-                raise EncodingError(
-                    f"a message of {size} bytes, {most} are the most; send it in parts"
-                )
-            block = compress(payload)
+    def __init__(
+        self, dialect: Dialect, compressing: bool = True, maxFrameLength: int = MAX_FRAME_LENGTH
+    ) -> None:
+        """
+        @param compressing: C{[p2p] enable_compress}.
+        @param maxFrameLength: the most bytes that a frame may have before it is compressed: a
+            FISCO BCOS node closes the link on a longer one.
+        """
+        self.pack = dialect.layout.pack
+        self.headerSize = dialect.headerSize
+        self.version = dialect.plain
+        self._dialect = dialect
+        self._most = maxFrameLength - dialect.headerSize
+        self._futile: dict[int, int] = {}
+        isCompressing = compressing and dialect.canCompress
+        self.mostPlain = min(THRESHOLD, self._most) if isCompressing else self._most
+
+    def __call__(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> EncodedFrame:
+        """
+        Make the frame of a message.
+
+        @raise EncodingError: the message is too long, or a number does not fit its field.
+        """
+        size, header = len(payload), self._dialect.header
+        if size > self._most:
+            raise EncodingError(
+                f"a message of {size} bytes, {self._most} are the most; send it in parts"
+            )
+        if size > self.mostPlain:
+            block = self._tryToCompress(protocolID, payload)
             if block is not None:
                 return header(len(block), protocolID, packetType, seq, COMPRESSED), block
-        try:
-            return pack(headerSize + size, plain, protocolID, packetType, seq), payload
-        except struct.error:
-            return header(size, protocolID, packetType, seq), payload
+        return header(size, protocolID, packetType, seq), payload
 
-    return encode
+    def _tryToCompress(self, protocolID: int, payload: bytes) -> bytes | None:
+        """Compress, unless what is sent under this protocolID has not shrunk for a while."""
+        futile = self._futile.get(protocolID, 0)
+        block = None
+        if futile < _PATIENCE or not futile % _RETRY:
+            block = compress(payload)
+        self._futile[protocolID] = futile + 1 if block is None else 0
+        return block
 
 
 @lru_cache(maxsize=256)

@@ -101,3 +101,8 @@ def topicBytes(topic: str) -> bytes:
 def topicText(name: bytes) -> str:
     """Decode a topic's name; bytes that are not UTF-8 become lone surrogates and survive."""
     return name.decode("utf-8", "surrogateescape")
+
+
+def shownTopic(topic: str) -> str:
+    """A topic's name for people and logs: what was not UTF-8 is escaped."""
+    return topic.encode("utf-8", "backslashreplace").decode()

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from fiscop2p.chain import buildChain
 from fiscop2p.chain.plan import ChainPlan
+from fiscop2p.cli import check
+from fiscop2p.config import node
+from fiscop2p.errors import TLSUnavailable
 from tests.cli.test_chain import CommandTestCase
 
 
@@ -39,11 +42,53 @@ class CheckTests(CommandTestCase):
         self.assertIn((self.home / "conf/node.nodeid").read_text().strip(), text)
         self.assertIn("TLS       ssl, secp256k1", text)
         self.assertIn("Frames    RC2, compressed", text)
-        self.assertIn("white list: none", text)
+        self.assertIn("Chain     1, version 2.11.1", text)
+        self.assertIn("Lists     black list: 0 nodes, white list: none", text)
+        self.assertIn("JSON-RPC  127.0.0.1:8545\n", text)
+        self.assertIn(
+            f"Logs      level info, in {self.home.absolute()}/log, a new file every hour or after "
+            "200 MB\n",
+            text,
+        )
+        self.assertIn(
+            "Limits    10 peers in a request, 100 in all; outgoing bandwidth: no limit", text
+        )
+        self.assertNotIn("Counts", text)
         for name in ("node0", "agency", "chain"):
             self.assertRegex(text, rf"Expires   {name} on 21\d\d-\d\d-\d\d \(in 36\d\d\d days\)")
         self.assertIn(f"Peer      127.0.0.1:{port} answers", text)
         self.assertRegex(text, r"Peer      nowhere.invalid:1 cannot be resolved: \w+")
+
+    def test_whatElseWouldRun(self) -> None:
+        """What is not as usual is told, too."""
+        self.change("[certificate_whitelist]", f"[certificate_whitelist]\ncal.0={'a1' * 64}")
+        self.change("jsonrpc_listen_ip=127.0.0.1", "jsonrpc_listen_ip=0.0.0.0")
+        self.change("enable_statistic=false", "enable_statistic=true")
+        self.change(";outgoing_bandwidth_limit=2", "outgoing_bandwidth_limit=2")
+        self.change("[log]\n    enable=true", "[log]\n    enable=false")
+        text = "\n".join(self.lines("check", str(self.config)))
+        self.assertIn("white list: 1 node\n", text)
+        self.assertIn("JSON-RPC  0.0.0.0:8545; OPEN: whoever reaches it may change the peers", text)
+        self.assertIn("Counts    traffic, every 60 s", text)
+        self.assertIn("outgoing bandwidth: 262144 bytes/s", text)
+        self.assertIn("Logs      none", text)
+        self.change("jsonrpc_listen_port", "jsonrpc_listen_prot")
+        text = "\n".join(self.lines("check", str(self.config)))
+        self.assertIn("JSON-RPC  none", text)
+        self.assertIn("Unknown   rpc.jsonrpc_listen_prot", text)
+
+    def test_ourselves(self) -> None:
+        """The node's own address, which is among its peers, is pointed out."""
+        port = self.listener.getsockname()[1]
+        self.change("listen_port=30300", f"listen_port={port}")
+        self.change(
+            "node.0=127.0.0.1:30300", f"node.0=127.0.0.1:{port}\n    node.1=192.0.2.1:{port}"
+        )
+        self.patch(check, "_CONNECT_TIMEOUT", 0.01)
+        lines = self.lines("check", str(self.config))
+        self.assertIn(f"Peer      127.0.0.1:{port} (this node itself) answers", lines)
+        (other,) = (line for line in lines if "192.0.2.1" in line)
+        self.assertNotIn("itself", other)
 
     def test_peerThatDoesNotAnswer(self) -> None:
         """A peer that is down is told, and is no mistake of the file."""
@@ -62,10 +107,35 @@ class CheckTests(CommandTestCase):
         (self.home / "conf/node.key").write_text("rubbish")
         status, output, complaints = self.fiscop2p("check", str(self.config))
         self.assertEqual((status, output), (1, ""))
-        lines = complaints.splitlines()
-        self.assertGreaterEqual(len(lines), 2)
-        self.assertTrue(any("[p2p] listen_port" in line for line in lines))
-        self.assertTrue(any("sm_crypto" in line for line in lines))
+        port, chain, key = complaints.splitlines()
+        self.assertIn("[p2p] listen_port: expected a number from 1 to 65535, found 'x'", port)
+        self.assertIn("[chain] sm_crypto: true, but networks of the Chinese SM algorithms", chain)
+        self.assertIn("node.key: no PEM private key in it", key)
+
+    def test_illegalNodeIDs(self) -> None:
+        """An illegal node ID in a list is a mistake, with file and line."""
+        self.change("[certificate_whitelist]", "[certificate_whitelist]\n    cal.0=a1a1")
+        line = self.config.read_text().splitlines().index("    cal.0=a1a1") + 1
+        self.assertComplaint(
+            1,
+            f"{self.config}:{line}: [certificate_whitelist] cal.0: expected a node ID, 128 "
+            "hexadecimal digits and not all 0, found 'a1a1' (4 characters); it lets nobody in",
+            *("check", str(self.config)),
+        )
+
+    def test_noTLS(self) -> None:
+        """A machine whose TLS cannot do the curve is told besides what is wrong with the file."""
+
+        def fail(*arguments: object) -> None:
+            raise TLSUnavailable("no TLS here")
+
+        self.patch(node, "chooseTLS", fail)
+        self.change("listen_port=30300", "listen_port=x")
+        status, _, complaints = self.fiscop2p("check", str(self.config))
+        self.assertEqual(status, 1)
+        first, second = complaints.splitlines()
+        self.assertIn("[p2p] listen_port", first)
+        self.assertEqual(second, "no TLS here")
 
     def test_soonExpiring(self) -> None:
         """A certificate that ends within a month is pointed out."""

@@ -292,3 +292,54 @@ class StopAndStartTests(SynchronousTestCase):
         self.network.heal(self.one, self.other)
         self.network.advance(12)
         self.assertIn(self.other.nodeID, self.one.registry)
+
+
+class RemovalTests(SynchronousTestCase):
+    """Addresses that are not to be dialled any more."""
+
+    def setUp(self) -> None:
+        self.network = MemoryNetwork(2)
+        self.addCleanup(self.network.stop)
+        self.one, self.other = self.network.nodes
+        self.address = self.other.settings.listen
+        self.network.advance(3)
+
+    def test_linkStaysAndIsNotDialledAgain(self) -> None:
+        """The link stands for as long as it does, and nothing takes its place."""
+        self.one.removePeer(self.address)
+        self.other.removePeer(self.one.settings.listen)
+        self.assertNotIn(self.address, [status.address for status in self.one.addresses()])
+        self.network.advance(100)
+        self.assertIn(self.other.nodeID, self.one.registry)
+        self.network.cut(self.one, self.other)
+        self.network.heal(self.one, self.other)
+        self.network.advance(100)
+        self.assertNotIn(self.other.nodeID, self.one.registry)
+
+    def test_attemptUnderWay(self) -> None:
+        """An attempt that is under way is given up, and so is one that is to come."""
+        late = self.network.addNode()
+        address = late.settings.listen
+        for seconds, state in ((0.5, AddressState.CONNECTING), (10.1, AddressState.WAITING)):
+            self.network.lose(self.one, late)
+            self.one.addPeer(address)
+            self.network.advance(seconds)
+            self.assertEqual(states(self.one)[-1], state)
+            self.one.removePeer(address)
+            self.network.heal(self.one, late)
+            self.network.advance(60)
+            self.assertNotIn(late.nodeID, self.one.registry)
+
+    def test_unknown(self) -> None:
+        """An address that is not dialled cannot be removed."""
+        self.assertRaises(KeyError, self.one.removePeer, Address(STRANGER, PORT))
+
+    def test_whileStopped(self) -> None:
+        """An address that is removed from a stopped node is not dialled when it starts."""
+        self.one.stopService()
+        self.other.removePeer(self.one.settings.listen)
+        self.network.advance(5)
+        self.one.removePeer(self.address)
+        self.one.startService()
+        self.network.advance(30)
+        self.assertNotIn(self.other.nodeID, self.one.registry)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p.links.outbox import SLICE, Outbox
+from fiscop2p.links.outbox import MOST_TAKEN, SLICE, Outbox
 
 SIZES = st.sampled_from([0, 1, 100, 32 * 1024 - 1, 32 * 1024, SLICE, SLICE + 1, 2 * SLICE + 7])
 
@@ -28,7 +28,7 @@ class OutboxTests(SynchronousTestCase):
             self.assertEqual(outbox.size, len(whole) - len(taken))
         while outbox.size:
             piece = outbox.take()
-            self.assertTrue(0 < len(piece) <= SLICE)
+            self.assertTrue(0 < len(piece) <= MOST_TAKEN)
             taken += piece
             self.assertEqual(outbox.size, len(whole) - len(taken))
         self.assertTrue(taken == whole)

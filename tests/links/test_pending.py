@@ -37,7 +37,7 @@ class Requests:
             if then is not None:
                 then()
 
-        self.pending.add(seq, ended, timeout)
+        self.pending.add(seq, ended, ended, timeout)
 
     @property
     def ended(self) -> list[int]:

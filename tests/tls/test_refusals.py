@@ -69,9 +69,16 @@ class RefusalsMixin:
         )
 
     def assertRefusedBothWays(self, issued: IssuedNode, *words: str) -> None:
-        self.assertRefused(self.inbound(issued), "refused", *words)
+        self.assertRefused(self.inbound(issued), "warn: ", "handshakeServer", *words)
         self.lines.clear()
-        self.assertRefused(self.outbound(issued), "no link to", *words)
+        self.assertRefused(self.outbound(issued), "warn: ", "handshakeClient", *words)
+
+    def assertKeptOut(self, issued: IssuedNode, *words: str) -> None:
+        """It is kept out by a list, whoever dials."""
+        known = f",nodeID={issued.nodeID[:8]}...,endpoint={STRANGER}:"
+        self.assertRefused(self.inbound(issued), "warn: ", known, *words)
+        self.lines.clear()
+        self.assertRefused(self.outbound(issued), "warn: ", known, *words)
 
     def test_foreignCA(self) -> None:
         """A node of another chain is told apart by its CA."""
@@ -98,12 +105,12 @@ class RefusalsMixin:
         """A certificate that vouches for itself is refused."""
         root = Authority.makeRoot(curve=self.curve)
         alone = IssuedNode(root.key, root.certificate, (root.certificate,))
-        self.assertRefused(self.inbound(alone), "refused", "certificate is refused")
+        self.assertRefused(self.inbound(alone), "handshakeServer", "certificate is refused")
 
     def test_caAsLeaf(self) -> None:
         """An agency is not a node."""
         leaf = self.agency.issueNode("agency2", basicConstraints=True)
-        self.assertRefusedBothWays(leaf, "that of a CA")
+        self.assertRefusedBothWays(leaf, " get nodeID failed,", "that of a CA")
 
     def test_leafWithoutConstraints(self) -> None:
         """FISCO BCOS nodes need basicConstraints CA:FALSE, and so do we."""
@@ -112,7 +119,7 @@ class RefusalsMixin:
 
     def test_noCertificate(self) -> None:
         """Who dials without a certificate is refused."""
-        self.assertRefused(self.inbound(None), "refused", "showed no certificate")
+        self.assertRefused(self.inbound(None), "handshakeServer", "showed no certificate")
 
     def test_ourOwnCertificate(self) -> None:
         """Who shows our own node ID is ourselves, or a thief; neither gets a byte."""
@@ -127,13 +134,14 @@ class RefusalsMixin:
         """The black list keeps out whom the CA vouches for."""
         issued = self.agency.issueNode("node9")
         self.node.setAccess(AccessLists(black=frozenset([issued.nodeID])))
-        self.assertRefusedBothWays(issued, "is on the black list")
+        self.assertKeptOut(issued, "NodeID in certificate blacklist", "is on the black list")
 
     def test_notWhiteListed(self) -> None:
         """A white list keeps out everybody else."""
         issued = self.agency.issueNode("node9")
         self.node.setAccess(AccessLists(white=frozenset()))
-        self.assertRefusedBothWays(issued, "is not on the white list")
+        words = "NodeID is not in certificate whitelist", "is not on the white list"
+        self.assertKeptOut(issued, *words)
 
     def test_vouchedFor(self) -> None:
         """The very same stranger is let in with a certificate of the chain."""
@@ -168,7 +176,8 @@ class RefusalsMixin:
         self.network.advance(0)
         stranger.transport.loseConnection()
         self.network.advance(1)
-        self.assertTrue(any(STRANGER in line and "refused" in line for line in self.lines))
+        named = [line for line in self.lines if "handshakeServer failed," in line]
+        self.assertTrue(any(STRANGER in line for line in named), self.lines)
 
     def test_oldTLS(self) -> None:
         """TLS before 1.2 is not spoken."""

@@ -21,7 +21,7 @@ from fiscop2p.errors import (
     WireError,
 )
 from fiscop2p.wire.dialect import COMPRESSED, RC1, RC2, Dialect
-from fiscop2p.wire.frames import MAX_FRAME_LENGTH, FrameParser, encoder
+from fiscop2p.wire.frames import MAX_FRAME_LENGTH, FrameEncoder, FrameParser
 
 from .vectors import FOX, NOISE, OVER_THE_LIMIT, SESSIONS, VECTORS, Said
 
@@ -60,7 +60,7 @@ def encodeMessage(
     compressing: bool = True,
 ) -> bytes:
     """The frame of one message."""
-    return b"".join(encoder(dialect, compressing)(protocolID, packetType, seq, payload))
+    return b"".join(FrameEncoder(dialect, compressing)(protocolID, packetType, seq, payload))
 
 
 def parse(parser: MessageParser, chunks: Iterable[bytes]) -> list[Said]:

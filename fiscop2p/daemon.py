@@ -1,0 +1,54 @@
+"""What a process runs from a C{config.ini}: the node, and all that goes with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from twisted.application.service import MultiService
+
+from .config import NodeConfig
+from .reload import Reload
+from .rpc import RPCService
+from .traffic.statfile import StatisticsFile
+
+_STATISTICS: Final = "stat"
+
+
+class Daemon(MultiService):
+    """
+    A node as a process runs it, by C{twistd} or C{fiscop2p-node}.
+
+    @ivar node: the L{P2PService}; modules are attached to it before it starts.
+    """
+
+    def __init__(self, config: NodeConfig, tls: str = "auto", reactor: Any = None) -> None:
+        """
+        @param config: what the file says.
+        @param tls: one of L{TLS_CHOICES}.
+        @param reactor: what dials, listens and keeps time, if not Twisted's global one.
+        @raise TLSUnavailable: no TLS here can do the network's curve.
+        """
+        super().__init__()
+        if reactor is None:
+            from twisted.internet import reactor
+        settings = replace(config.settings, tls=tls)
+        self.node = replace(config, settings=settings).makeNode(reactor)
+        self.node.setServiceParent(self)
+        Reload(config.path, self.node, reactor).setServiceParent(self)
+        if config.statisticsInterval is not None:
+            folder = config.path.parent / _STATISTICS
+            StatisticsFile(
+                self.node.countTraffic(), folder, config.statisticsInterval, reactor
+            ).setServiceParent(self)
+        if config.rpc is not None:
+            RPCService(
+                self.node,
+                config.rpc,
+                config.path,
+                config.peersParamLimit,
+                config.maxNodesLimit,
+                config.supportedVersion,
+                config.chainID,
+                reactor,
+            ).setServiceParent(self)

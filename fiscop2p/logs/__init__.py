@@ -1,0 +1,10 @@
+"""
+Where a node's log goes, in which form, and how much of it.
+
+L{nodeObserver} writes what C{[log]} of a C{config.ini} asks for; L{makeObserver} writes to one file
+or stream.
+"""
+
+from .observers import LEVELS, LOG_FORMS, makeObserver, nodeObserver
+
+__all__ = ["LEVELS", "LOG_FORMS", "makeObserver", "nodeObserver"]

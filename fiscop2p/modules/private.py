@@ -1,0 +1,142 @@
+"""
+Private topics of our own applications: followed with a key, published to those who have one.
+
+FISCO BCOS 2.x topic verification, without SDKs: our node is follower and publisher itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+)
+
+from ..errors import EncodingError, TopicTaken
+from ..interfaces import Answer, Handler, Message
+from ..signatures import checkKey, sign
+from ..wire.private import checkPlain, plainName, privateName, pushChannelOf, verifyChannelOf
+from .topics import Topics
+
+
+class PrivateTopics:
+    """
+    Which topics are private here, and how they are followed and restricted.
+
+    A topic is private while it is followed with a key, and from when it is restricted.  Handlers
+    and publishers know it by its plain name.
+    """
+
+    def __init__(self, topics: Topics) -> None:
+        self._topics = topics
+        self._names: dict[str, str] = {}
+        self._signers: dict[str, _Signer] = {}
+
+    def nameOf(self, topic: str) -> str:
+        """The name on the wire of a topic, private or not."""
+        return self._names.get(topic, topic)
+
+    def subscribe(self, topic: str, handler: Handler, key: EllipticCurvePrivateKey | None) -> None:
+        """
+        Follow a topic; see L{P2PService.subscribe}.
+
+        @param key: L{None} if it is not private.
+        """
+        if key is None:
+            checkPlain(topic)
+            if topic in self._names:
+                raise TopicTaken(f"topic {topic!r} is private in this node: follow it with a key")
+            self._topics.subscribe(topic, handler)
+            return
+        checkKey(key, EllipticCurvePrivateKey)
+        name = self._privateName(topic)
+        signer = self._signers.get(topic)
+        if signer is not None and signer.key.public_key() != key.public_key():
+            raise TopicTaken(
+                f"topic {topic!r} is followed with another key in this node: unsubscribe that first"
+            )
+        self._topics.subscribe(name, _Plainly(handler))
+        if signer is None:
+            signer = _Signer(name, key)
+            try:
+                self._topics.subscribe(signer.channel, signer)
+            except EncodingError:
+                self._topics.unsubscribe(name, _Plainly(handler))
+                raise
+            self._signers[topic] = signer
+            self._names[topic] = name
+
+    def unsubscribe(self, topic: str, handler: Handler) -> None:
+        """
+        Undo L{subscribe}.
+
+        @raise ValueError: the handler does not follow the topic.
+        """
+        signer = self._signers.get(topic)
+        if signer is None:
+            self._topics.unsubscribe(topic, handler)
+            return
+        name = self._names[topic]
+        self._topics.unsubscribe(name, _Plainly(handler))
+        if name not in self._topics.own:
+            self._topics.unsubscribe(signer.channel, signer)
+            del self._signers[topic]
+            if name not in self._topics.verification.allowed:
+                del self._names[topic]
+
+    def restrict(self, topic: str, keys: Iterable[EllipticCurvePublicKey]) -> None:
+        """Make a topic private, for the holders of these keys; see L{P2PService.restrictTopic}."""
+        allowed = tuple(keys)
+        for key in allowed:
+            checkKey(key, EllipticCurvePublicKey)
+        name = self._privateName(topic)
+        verification = self._topics.verification
+        if name not in verification.allowed:
+            # So that everybody sees that there is somebody who verifies.
+            self._topics.subscribe(pushChannelOf(name), _ignore)
+        self._names[topic] = name
+        verification.allow(name, allowed)
+
+    def _privateName(self, topic: str) -> str:
+        name = privateName(topic)
+        if topic in self._topics.own:
+            raise TopicTaken(
+                f"topic {topic!r} is followed without a key in this node, so it cannot be private: "
+                "unsubscribe first, or take another name"
+            )
+        return name
+
+
+@dataclass(frozen=True)
+class _Plainly:
+    """A handler that knows a private topic by its plain name."""
+
+    handler: Handler
+
+    def __call__(self, message: Message) -> Answer:
+        return self.handler(replace(message, topic=plainName(message.topic)))
+
+
+class _Signer:
+    """
+    Proves to those who publish on a private topic that we may have it.
+
+    @ivar channel: the topic that we are asked on.
+    """
+
+    def __init__(self, name: str, key: EllipticCurvePrivateKey) -> None:
+        """
+        @param name: of the private topic, on the wire.
+        """
+        self.channel = verifyChannelOf(name, uuid4().hex)
+        self.key = key
+
+    def __call__(self, message: Message) -> bytes:
+        return sign(message.payload, self.key)
+
+
+def _ignore(message: Message) -> None:
+    """Between nodes nothing goes over a push channel."""

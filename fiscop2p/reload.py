@@ -1,0 +1,157 @@
+"""Reading again, while a node runs, what may change in its C{config.ini}."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from twisted.application.service import Service
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from .config.lists import loadLists
+from .errors import ConfigError
+from .identity import abridged
+from .service import P2PService
+
+_INTERVAL: Final = 0.1
+_WHITE_LIST: Final = "reset_certificate_whitelist"
+_MEANINGLESS: Final = {
+    "append_group": "there are no groups here",
+    "reset_allowlist": "there is no list of SDKs here",
+}
+
+
+class Reload(Service):
+    """
+    Has the lists of a node read again when the operator says so: by SIGHUP, or by a file beside
+    C{config.ini}, as the scripts of FISCO BCOS do.
+
+    @ivar onHangup: what SIGHUP does; more may be appended.
+    """
+
+    _log = Logger()
+
+    def __init__(self, path: Path, node: P2PService, reactor: Any) -> None:
+        """
+        @param path: the C{config.ini}.
+        @param node: whose lists they are.
+        @param reactor: what keeps time, and is called by the signal.
+        """
+        self.onHangup: list[Callable[[], None]] = [self.reloadLists]
+        self._path = path
+        self._node = node
+        self._reactor = reactor
+        self._files: dict[Path, Callable[[], None]] = {
+            _beside(path, _WHITE_LIST): self.reloadLists,
+            **{_beside(path, name): partial(self._pass, name) for name in _MEANINGLESS},
+        }
+        self._stuck: set[Path] = set()
+        self._polling = LoopingCall(self._poll)
+        self._polling.clock = reactor
+        self._formerHandler: Any = None
+
+    def startService(self) -> None:
+        """Wait for the signal and the files."""
+        super().startService()
+        self._polling.start(_INTERVAL, now=False)
+        # Python takes signals in its main thread alone.
+        if threading.current_thread() is threading.main_thread():
+            self._formerHandler = signal.signal(signal.SIGHUP, self._hungUp)
+
+    def stopService(self) -> None:
+        """Do not wait any more."""
+        super().stopService()
+        self._polling.stop()
+        if signal.getsignal(signal.SIGHUP) == self._hungUp:
+            signal.signal(signal.SIGHUP, self._formerHandler or signal.SIG_DFL)
+
+    # Asked by whom.
+
+    def _hungUp(self, number: int, frame: Any) -> None:
+        self._reactor.callFromThread(self.reload)
+
+    def reload(self) -> None:
+        """Do what SIGHUP does."""
+        for each in self.onHangup:
+            self._do(each)
+
+    def _poll(self) -> None:
+        for file, action in self._files.items():
+            if not os.path.lexists(file):
+                self._stuck.discard(file)
+            elif file not in self._stuck:
+                self._delete(file)
+                self._do(action)
+
+    def _delete(self, file: Path) -> None:
+        try:
+            file.unlink()
+        except OSError as error:
+            self._stuck.add(file)
+            self._log.error(
+                "{file} cannot be deleted: {why}; it is obeyed once, until it is gone",
+                file=file,
+                why=error.strerror,
+            )
+
+    def _do(self, action: Callable[[], None]) -> None:
+        """Nothing that one of them does shall keep the others from being done."""
+        try:
+            action()
+        except Exception:
+            self._log.failure("{path} cannot be read again", path=self._path)
+
+    def _pass(self, name: str) -> None:
+        self._log.info("{name} means nothing: {why}", name=name, why=_MEANINGLESS[name])
+
+    # What is read again.
+
+    def reloadLists(self) -> None:
+        """
+        Take the black list and the white list from the file; sessions that these forbid are closed.
+
+        A file that cannot be read changes nothing.  An entry that is wrong opens no door: it lets
+        nobody in, and while there is one in the black list nobody leaves that list.
+        """
+        former = self._node.access
+        try:
+            lists = loadLists(self._path)
+        except ConfigError as error:
+            self._log.error("{error}; the lists stay as they were", error=error)
+            return
+        access = lists.access
+        for fault in lists.whiteFaults:
+            self._log.error("illegal nodeID: {fault}", fault=fault)
+        for fault in lists.blackFaults:
+            self._log.error(
+                "illegal nodeID: {fault}; whoever was on the black list stays on it until this is "
+                "mended",
+                fault=fault,
+            )
+            access = replace(access, black=access.black | former.black)
+        forbidden = self._node.setAccess(access)
+        self._log.info(
+            "Reset certificate whitelist(CAL): {access}; {forbidden}",
+            access=access,
+            former=former,
+            forbidden=_told(forbidden),
+        )
+        if access.white is None and former.white is not None:
+            self._log.warn("the white list is gone: every node of the chain is let in")
+
+
+def _beside(path: Path, name: str) -> Path:
+    return path.with_name(f"{path.name}.{name}")
+
+
+def _told(nodeIDs: frozenset[str]) -> str:
+    if not nodeIDs:
+        return "no link is closed"
+    return f"links are closed to {', '.join(map(abridged, sorted(nodeIDs)))}"

@@ -1,0 +1,1 @@
+"""Traffic: how many bytes go over the links, and how many may."""

@@ -1,0 +1,125 @@
+"""How many bytes went over the links, by AMOP and by group, as FISCO BCOS counts them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Final
+
+from ..wire.dialect import AMOP, BLOCK_SYNC, PBFT, RAFT, Dialect
+
+MAX_GROUPS: Final = 256
+"""Groups that are counted apart: a peer may name as many as it likes."""
+
+_MANY: Final = 1024
+
+
+class Statistics:
+    """
+    Bytes on the wire, frame headers included, since the last L{reset}.
+
+    AMOP has a pair of counters; every group has its consensus (PBFT, Raft), its block sync, and the
+    total, in which everything else under a protocolID of the group is counted too.  What belongs to
+    no group and is not AMOP, the sync of topics and status first of all, is not counted.
+
+    @ivar received: bytes that came, by protocolID; add to it.
+    @ivar sent: bytes that were sent, by protocolID; add to it.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.received: defaultdict[int, int] = defaultdict(int)
+        self.sent: defaultdict[int, int] = defaultdict(int)
+        self._split = dialect.groupAndModule
+        self._amop = _Flow()
+        self._groups: dict[int, _Group] = {}
+        self._uncounted = 0
+
+    @property
+    def uncounted(self) -> int:
+        """Bytes of the groups beyond L{MAX_GROUPS}."""
+        self._settle()
+        return self._uncounted
+
+    def tidy(self) -> None:
+        """Call it now and then: a peer may use as many protocolIDs as it likes."""
+        if len(self.received) > _MANY or len(self.sent) > _MANY:
+            self._settle()
+
+    def lines(self) -> list[str]:
+        """
+        What FISCO BCOS writes: a line of AMOP, and three of each group that has carried anything
+        in this interval or the one before.
+
+        There is no SDK here; its lines are written all the same, for those who read the file.
+        """
+        self._settle()
+        lines = [f"AMOP|,AMOPIn={self._amop.received},AMOPOut={self._amop.sent}"]
+        for number, group in sorted(self._groups.items()):
+            lines += group.lines(number)
+        return lines
+
+    def reset(self) -> None:
+        """Count from nothing again."""
+        self._settle()
+        self._amop = _Flow()
+        self._groups = {
+            number: _Group()
+            for number, group in self._groups.items()
+            if group.total.received or group.total.sent
+        }
+        self._uncounted = 0
+
+    def _settle(self) -> None:
+        """Put the bytes of each protocolID where they belong."""
+        for protocolID, size in self.received.items():
+            for flow in self._flows(protocolID, size):
+                flow.received += size
+        for protocolID, size in self.sent.items():
+            for flow in self._flows(protocolID, size):
+                flow.sent += size
+        self.received.clear()
+        self.sent.clear()
+
+    def _flows(self, protocolID: int, size: int) -> tuple[_Flow, ...]:
+        number, module = self._split(protocolID)
+        if number == 0:
+            return (self._amop,) if module == AMOP else ()
+        group = self._groups.get(number)
+        if group is None:
+            if len(self._groups) == MAX_GROUPS:
+                self._uncounted += size
+                return ()
+            group = self._groups[number] = _Group()
+        if module in (PBFT, RAFT):
+            return group.consensus, group.total
+        if module == BLOCK_SYNC:
+            return group.sync, group.total
+        return (group.total,)
+
+
+class _Flow:
+    """Bytes in and out."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.sent = 0
+
+
+class _Group:
+    """What went over the links for one group."""
+
+    def __init__(self) -> None:
+        self.consensus = _Flow()
+        self.sync = _Flow()
+        self.total = _Flow()
+
+    def lines(self, number: int) -> list[str]:
+        """As FISCO BCOS spells it."""
+        cons, sync, total = self.consensus, self.sync, self.total
+        return [
+            f"P2P|,g={number},P2P_CONSIn={cons.received},P2P_SYNCIn={sync.received},"
+            f"P2P_totalIn={total.received},P2P_CONS_Out={cons.sent},P2P_SYNC_Out={sync.sent},"
+            f"P2P_total_Out={total.sent}",
+            f"SDK|,g={number},SDK_RPCIn=0,SDK_RegitsterEventIn=0,SDK_UnregitsterEventIn=0,"
+            "SDK_totalIn=0,SDK_RPC_Out=0,SDK_Txs_Out=0,SDK_EventLog_Out=0,SDK_total_Out=0",
+            f"Total|,g={number},Total_In={total.received},Total_Out={total.sent}",
+        ]
