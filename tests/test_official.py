@@ -73,7 +73,10 @@ class OfficialTestCase(ProcessTestCase):
 
     def processes(self) -> list[int]:
         """The nodes that run, found as the scripts find them."""
-        listed = subprocess.run(["ps", "axo", "pid,args"], capture_output=True, text=True)
+        # In an environment of ours: readline puts COLUMNS into that of this process, and ps obeys.
+        listed = subprocess.run(
+            ["ps", "axo", "pid,args"], env=ENVIRONMENT, capture_output=True, text=True
+        )
         return [
             int(line.split()[0])
             for line in listed.stdout.splitlines()
