@@ -7,11 +7,12 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
+from .curves import command as curves
 from .options import parse
 from .pair import ChildFailed
-from .report import asJSON, asTable, sizeText
-from .rounds import Plan, runAll
-from .samples import Sample
+from .progress import show
+from .report import asJSON, asTable
+from .rounds import runAll
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -20,25 +21,25 @@ def main(arguments: Sequence[str]) -> int:
 
     @return: the exit status.
     """
-    plan, wantsJSON = parse(arguments)
     try:
-        outcome = runAll(plan, partial(_show, plan))
+        if arguments[:1] == ["curves"]:
+            curves.run(arguments[1:])
+        else:
+            _measure(arguments)
     except ChildFailed as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    print(json.dumps(asJSON(plan, outcome), indent=1) if wantsJSON else asTable(plan, outcome))
     return 0
 
 
-def _show(plan: Plan, sample: Sample) -> None:
-    print(
-        f"[{sample.turn}/{plan.runs()}] round {sample.round}/{plan.rounds} {sample.operation} "
-        f"{sizeText(sample.size)} {sample.implementation}: {sample.values['rate']:,.0f}/s",
-        file=sys.stderr,
-        flush=True,
-    )
+def _measure(arguments: Sequence[str]) -> None:
+    plan, wantsJSON, leftOut = parse(arguments)
+    for each in leftOut:
+        print(f"{each.name} is left out: {each.needs} is not installed", file=sys.stderr)
+    outcome = runAll(plan, partial(show, plan))
+    print(json.dumps(asJSON(plan, outcome), indent=1) if wantsJSON else asTable(plan, outcome))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,11 +13,13 @@ from time import monotonic
 from typing import IO, Final
 
 from .implementations import Implementation
+from .load import Load
 from .operations import Operation
+from .operations.operation import orderOf
 from .words import CONNECT, ERROR, READY, RESULT, RUN, Words, decode, encode
 
-START_TIMEOUT: Final = 60.0
-RUN_TIMEOUT: Final = 60.0
+START_TIMEOUT: Final = 180.0
+RUN_TIMEOUT: Final = 120.0
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _ROLES: Final = ("sender", "receiver")
@@ -41,11 +44,12 @@ class Pair:
     @ivar summary: what the implementation says of itself, once L{connect} is done.
     """
 
-    def __init__(self, implementation: Implementation, folder: Path) -> None:
+    def __init__(self, implementation: Implementation, folder: Path, load: Load) -> None:
         """
         Start both.
 
         @param folder: of the certificates.
+        @param load: how many links there are to be.
         """
         self.summary = ""
         self._name = implementation.name
@@ -53,12 +57,12 @@ class Pair:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._listeners: list[Thread] = []
         for role, core in zip(_ROLES, coresToUse(), strict=True):
-            self._start(role, folder, core)
+            self._start(role, [self._name, role, str(folder), str(core), json.dumps(load)])
 
-    def _start(self, role: str, folder: Path, core: int) -> None:
+    def _start(self, role: str, arguments: list[str]) -> None:
         paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         child = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.child", self._name, role, str(folder), str(core)],
+            [sys.executable, "-m", "benchmarks.child", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
@@ -96,15 +100,13 @@ class Pair:
         self._tell({CONNECT: where})
         self._hear(READY, deadline)
 
-    def run(self, operation: Operation, size: int, count: int) -> dict[str, float]:
+    def run(self, operation: Operation, load: Load, count: int, seconds: float) -> dict[str, float]:
         """
-        Do it once.
+        Do it once; see L{orderOf}.
 
-        @param size: of a payload, in bytes.
-        @param count: how many messages.
         @raise ChildFailed: one of them failed, or took too long.
         """
-        self._tell({RUN: {"operation": operation.name, "size": size, "count": count}})
+        self._tell({RUN: orderOf(operation, load, count, seconds)})
         _, values = self._hear(RESULT, monotonic() + RUN_TIMEOUT)
         return values
 

@@ -4,157 +4,195 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
+from itertools import permutations
+from pathlib import Path
 from typing import Any
 
-from .implementations import PRODUCT
+from .implementations import PRODUCT, Implementation
+from .load import Load
 from .operations import Operation
-from .operations.operation import COST, Figure
 from .pair import coresToUse
 from .rounds import Outcome, Plan
 from .samples import NotInterleaved, Sample, Spread, ratio, spreads
 
-_UNITS = ((1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
 
-
-def sizeText(size: int) -> str:
-    """Write a size as people do: C{16 KiB}."""
-    for unit, name in _UNITS:
-        if size % unit == 0:
-            return f"{size // unit} {name}"
-    raise AssertionError("every size is a multiple of a byte")
-
-
-def _samplesOf(outcome: Outcome, operation: Operation, size: int) -> list[Sample]:
-    return [s for s in outcome.samples if (s.operation, s.size) == (operation.name, size)]
+def _samplesOf(outcome: Outcome, operation: Operation, load: Load) -> list[Sample]:
+    return [s for s in outcome.samples if (s.operation, s.load) == (operation.name, load)]
 
 
 def _ratios(
-    outcome: Outcome, operation: Operation, size: int, figure: Figure
-) -> Iterator[tuple[str, Spread]]:
-    """How many times as good the product is as each other one, where that can be said."""
-    samples = _samplesOf(outcome, operation, size)
-    for other in dict.fromkeys(sample.implementation for sample in samples):
-        if other == PRODUCT:
-            continue
+    plan: Plan, outcome: Outcome, operation: Operation, load: Load
+) -> Iterator[tuple[str, str, dict[str, Spread]]]:
+    """How many times as good each of ours is as others, by figure, where that can be said."""
+    samples = _samplesOf(outcome, operation, load)
+    for one, other in comparisons(plan.able(operation)):
         try:
-            yield other, ratio(samples, PRODUCT, other, *figure)
+            found = {
+                figure.key: ratio(samples, one.name, other.name, *figure)
+                for figure in operation.figures()
+            }
         except NotInterleaved:
-            pass  # The product took no part: there is nothing to compare with.
+            continue  # They did not take turns: there is nothing to be said.
+        yield one.name, other.name, found
+
+
+def comparisons(
+    implementations: Iterable[Implementation],
+) -> Iterator[tuple[Implementation, Implementation]]:
+    """What is compared with what: each of ours with every other, and its variants with it."""
+    for one, other in permutations(implementations, 2):
+        if one.isOurs and (not other.isOurs or other.name == PRODUCT):
+            yield one, other
 
 
 def environment() -> dict[str, Any]:
-    """Where and when it was measured."""
+    """Where, when and with what it was measured."""
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "system": platform.platform(),
         "machine": platform.machine(),
+        "processor": _processor(),
         "cores": os.cpu_count(),
         "coresUsed": coresToUse(),
         "python": platform.python_version(),
-        "twisted": version("twisted"),
+        "versions": dict(_versions()),
     }
+
+
+def _processor() -> str:
+    """The processor's name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    """The versions of what is measured, as far as it is installed."""
+    for name in ("fiscop2p", "twisted", "cryptography", "pyopenssl", "cramjam", "pyzmq"):
+        try:
+            yield name, version(name)
+        except PackageNotFoundError:
+            pass  # Run from its folder, or a neighbour that is not there.
 
 
 def asJSON(plan: Plan, outcome: Outcome) -> dict[str, Any]:
     """Everything, down to the single runs."""
     results, ratios = [], []
-    for operation, sizes in plan.operations.items():
-        for size in sizes:
-            samples = _samplesOf(outcome, operation, size)
-            where = {"operation": operation.name, "size": size}
+    for operation, loads in plan.operations.items():
+        for load in loads:
+            samples = _samplesOf(outcome, operation, load)
+            where = {"operation": operation.name, "load": load._asdict()}
             for each in plan.able(operation):
                 own = [sample for sample in samples if sample.implementation == each.name]
                 values = {key: asdict(spread) for key, spread in spreads(own).items()}
                 results.append({**where, "implementation": each.name, "values": values})
-            for figure in (operation.figure, COST):
-                for other, spread in _ratios(outcome, operation, size, figure):
-                    compared = {"implementation": PRODUCT, "to": other, "figure": figure.key}
+            for one, other, found in _ratios(plan, outcome, operation, load):
+                for key, spread in found.items():
+                    compared = {"implementation": one, "to": other, "figure": key}
                     ratios.append({**where, **compared, **asdict(spread)})
     return {
         "environment": environment(),
         "rounds": plan.rounds,
+        "seconds": plan.seconds,
         "implementations": outcome.summaries,
         "results": results,
         "ratios": ratios,
-        "samples": [asdict(sample) for sample in outcome.samples],
+        "samples": [{**asdict(s), "load": s.load._asdict()} for s in outcome.samples],
     }
 
 
 def asTable(plan: Plan, outcome: Outcome) -> str:
     """The medians, with the extremes of what is compared."""
-    blocks = ["\n".join(_heading(plan, outcome))]
-    for operation, sizes in plan.operations.items():
-        rows = [_headings(operation)]
-        for size in sizes:
-            rows += _rows(plan, outcome, operation, size)
-        blocks.append(f"{operation.name}: {operation.summary}\n" + "\n".join(_aligned(rows)))
+    blocks = ["\n".join(heading(plan, outcome))]
+    for operation, loads in plan.operations.items():
+        costs = ["by CPU" for _ in operation.figures()[1:]]
+        rows, ratios = [_headings(operation)], [["", "", "times as good as", "", *costs]]
+        for load in loads:
+            rows += _rows(plan, outcome, operation, load)
+            ratios += _ratioRows(plan, outcome, operation, load)
+        blocks.append(f"{operation.name}: {operation.summary}\n" + "\n".join(aligned(rows)))
+        if ratios[1:]:
+            blocks.append("\n".join(aligned(ratios, words=3)))
     return "\n\n".join(blocks)
 
 
-def _heading(plan: Plan, outcome: Outcome) -> Iterator[str]:
+def heading(plan: Plan, outcome: Outcome) -> Iterator[str]:
+    """Where, with what and how it was measured."""
     where = environment()
     sender, receiver = where["coresUsed"]
-    yield (
-        f"Python {where['python']}, Twisted {where['twisted']}, {where['machine']}; "
-        + (
-            f"sender on core {sender}, receiver on core {receiver}"
-            if sender != receiver
-            else "ONE CORE for both sides: they hinder each other"
-        )
+    yield f"{where['processor']}, {where['cores']} cores, {where['system']}"
+    yield f"Python {where['python']}, " + ", ".join(
+        f"{name} {number}" for name, number in where["versions"].items()
     )
     yield (
-        f"medians (and extremes) of {plan.rounds} rounds, in which the implementations took turns; "
-        "us/msg are of CPU;"
+        f"sender on core {sender}, receiver on core {receiver}"
+        if sender != receiver
+        else "ONE CORE for both sides: they hinder each other"
     )
     yield (
-        "busy: how much of the time the busier side had the CPU: far below 100 % in one-way and "
-        "pipelined means that"
+        f"medians (and extremes) of {plan.rounds} rounds of {plan.seconds:g} s a run, in which the "
+        "implementations took turns"
     )
     yield (
-        f"something else on this machine had it, and that 'by CPU' says more than '{PRODUCT} is'"
+        "busy: how much of the time the busier side had the CPU: far below 100 % in anything but "
+        "request means that"
+    )
+    yield (
+        "something else on this machine had it, and that a ratio by CPU says more than one by time"
     )
     for name, summary in outcome.summaries.items():
         yield f"  {name}: {summary}"
 
 
 def _headings(operation: Operation) -> list[str]:
-    headings = ["size", "implementation"]
+    headings = ["", "implementation"]
     for column in operation.columns:
         headings.append(column.heading)
         if column.key == operation.figure.key:
             headings.append("(extremes)")
-    return [*headings, f"{PRODUCT} is", "by CPU"]
+    return headings
 
 
-def _rows(plan: Plan, outcome: Outcome, operation: Operation, size: int) -> Iterator[list[str]]:
-    samples = _samplesOf(outcome, operation, size)
-    ratios = dict(_ratios(outcome, operation, size, operation.figure))
-    costs = dict(_ratios(outcome, operation, size, COST))
+def _rows(plan: Plan, outcome: Outcome, operation: Operation, load: Load) -> Iterator[list[str]]:
+    samples = _samplesOf(outcome, operation, load)
     for each in plan.able(operation):
         own = spreads([sample for sample in samples if sample.implementation == each.name])
-        row = [sizeText(size), each.name]
+        row = [operation.labelOf(load), each.name]
         for key, _, digits in operation.columns:
             row.append(f"{own[key].median:,.{digits}f}")
             if key == operation.figure.key:
                 row.append(f"({own[key].least:,.{digits}f}..{own[key].most:,.{digits}f})")
-        if each.name in ratios:
-            row += [_times(ratios[each.name]), _times(costs[each.name])]
-        else:
-            row += ["", ""]
         yield row
+
+
+def _ratioRows(
+    plan: Plan, outcome: Outcome, operation: Operation, load: Load
+) -> Iterator[list[str]]:
+    for one, other, found in _ratios(plan, outcome, operation, load):
+        yield [operation.labelOf(load), one, other, *map(_times, found.values())]
 
 
 def _times(spread: Spread) -> str:
     return f"{spread.median:.2f} x ({spread.least:.2f}..{spread.most:.2f})"
 
 
-def _aligned(rows: list[list[str]]) -> Iterator[str]:
+def aligned(rows: list[list[str]], words: int = 2) -> Iterator[str]:
+    """
+    The lines of a table.
+
+    @param words: how many columns hold words; all others, and the first, end at the right.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        first, second, *numbers = row
-        cells = [first.rjust(widths[0]), second.ljust(widths[1])]
-        cells += [cell.rjust(width) for cell, width in zip(numbers, widths[2:], strict=True)]
+        cells = [
+            cell.ljust(width) if 0 < index < words else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
         yield "  ".join(cells).rstrip()

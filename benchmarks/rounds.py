@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, NamedTuple
 
 from .credentials import makeChains
 from .implementations import Implementation
+from .load import MIB, Load
 from .operations import Operation
 from .pair import Pair
 from .samples import Sample
@@ -19,8 +20,20 @@ from .samples import Sample
 _WARM_UP: Final = 0.15
 """Part of a run's time that the run before it takes at the least; it tells how fast it will be."""
 
-_FIRST_COUNT: Final = 16
+_FIRST_COUNT, _FIRST_BYTES = 16, 16 * MIB
 _MOST_GROWTH: Final = 16
+
+
+class Stage(NamedTuple):
+    """
+    What runs have in common that can use the same processes.
+
+    @ivar load: how many links there are.
+    @ivar operation: the one whose processes no other may use, or L{None}.
+    """
+
+    load: Load
+    operation: Operation | None
 
 
 @dataclass(frozen=True)
@@ -28,14 +41,14 @@ class Plan:
     """
     What to measure.
 
-    @ivar operations: and the sizes of each.
-    @ivar implementations: in the order of their turns.
+    @ivar operations: and the loads of each.
+    @ivar implementations: in the order of their turns, which every other round turns around.
     @ivar rounds: how often everything is measured.
     @ivar seconds: how long a run is to take.
     @ivar count: how many messages a run has; 0 for as many as take that long.
     """
 
-    operations: Mapping[Operation, Sequence[int]]
+    operations: Mapping[Operation, Sequence[Load]]
     implementations: Sequence[Implementation]
     rounds: int
     seconds: float
@@ -44,12 +57,26 @@ class Plan:
     def runs(self) -> int:
         """How many runs there will be."""
         return self.rounds * sum(
-            len(sizes) * len(self.able(operation)) for operation, sizes in self.operations.items()
+            len(loads) * len(self.able(operation)) for operation, loads in self.operations.items()
         )
 
     def able(self, operation: Operation) -> list[Implementation]:
         """The implementations that can do an operation."""
         return [each for each in self.implementations if operation.name in each.operations]
+
+    def stages(self) -> dict[Stage, list[tuple[Operation, Load]]]:
+        """What each stage is for."""
+        stages: dict[Stage, list[tuple[Operation, Load]]] = {}
+        for operation, loads in self.operations.items():
+            for load in loads:
+                links = Load(links=load.links, spare=load.spare)
+                stage = Stage(load, operation) if operation.isolated else Stage(links, None)
+                stages.setdefault(stage, []).append((operation, load))
+        return stages
+
+    def mostPeers(self) -> int:
+        """How many nodes the receiver has at the most."""
+        return max(load.links + load.spare for loads in self.operations.values() for load in loads)
 
 
 @dataclass
@@ -75,22 +102,31 @@ def runAll(plan: Plan, progress: Callable[[Sample], object]) -> Outcome:
     outcome = Outcome([], {})
     turns = count(1)
     with TemporaryDirectory(prefix="fiscop2p-benchmarks-") as folder:
-        makeChains(Path(folder))
+        makeChains(Path(folder), plan.mostPeers())
         for number in range(1, plan.rounds + 1):
-            with ExitStack() as stack:
-                pairs = _pairs(plan, Path(folder), stack)
-                for name, pair in pairs.items():
-                    outcome.summaries[name] = pair.summary
-                for sample in _round(plan, pairs, number, turns):
-                    outcome.samples.append(sample)
-                    progress(sample)
+            for stage, work in plan.stages().items():
+                with ExitStack() as stack:
+                    pairs = _pairs(plan, stage, work, Path(folder), stack)
+                    for name, pair in pairs.items():
+                        outcome.summaries[name] = pair.summary
+                    for sample in _round(plan, pairs, work, number, turns):
+                        outcome.samples.append(sample)
+                        progress(sample)
     return outcome
 
 
-def _pairs(plan: Plan, folder: Path, stack: ExitStack) -> dict[str, Pair]:
+def _pairs(
+    plan: Plan,
+    stage: Stage,
+    work: Sequence[tuple[Operation, Load]],
+    folder: Path,
+    stack: ExitStack,
+) -> dict[str, Pair]:
     """New processes for every round: how one happens to lie in memory must not decide."""
     pairs = {
-        each.name: stack.enter_context(closing(Pair(each, folder))) for each in plan.implementations
+        each.name: stack.enter_context(closing(Pair(each, folder, stage.load)))
+        for each in plan.implementations
+        if any(each in plan.able(operation) for operation, _ in work)
     }
     for pair in pairs.values():
         pair.connect()
@@ -98,21 +134,29 @@ def _pairs(plan: Plan, folder: Path, stack: ExitStack) -> dict[str, Pair]:
 
 
 def _round(
-    plan: Plan, pairs: Mapping[str, Pair], number: int, turns: Iterator[int]
+    plan: Plan,
+    pairs: Mapping[str, Pair],
+    work: Sequence[tuple[Operation, Load]],
+    number: int,
+    turns: Iterator[int],
 ) -> Iterator[Sample]:
-    for operation, sizes in plan.operations.items():
-        for size in sizes:
-            for each in plan.able(operation):
-                values = _measured(pairs[each.name], operation, size, plan)
-                yield Sample(operation.name, each.name, size, number, next(turns), values)
+    for operation, load in work:
+        able = plan.able(operation)
+        for each in able if number % 2 else reversed(able):
+            values = _measured(pairs[each.name], operation, load, plan)
+            yield Sample(operation.name, each.name, load, number, next(turns), values)
 
 
-def _measured(pair: Pair, operation: Operation, size: int, plan: Plan) -> dict[str, float]:
+def _measured(pair: Pair, operation: Operation, load: Load, plan: Plan) -> dict[str, float]:
     """Warm up until it is clear how many messages fill the time; then measure."""
-    tried, least = _FIRST_COUNT, plan.seconds * _WARM_UP
+    if not operation.fillsTime:
+        return pair.run(operation, load, 1, plan.seconds)
+    tried = max(1, min(_FIRST_COUNT, _FIRST_BYTES // (load.size * load.links)))
+    least = plan.seconds * _WARM_UP
     while True:
-        seconds = pair.run(operation, size, tried)["seconds"]
+        seconds = pair.run(operation, load, tried, plan.seconds)["seconds"]
         if seconds >= least:
             break
         tried *= min(_MOST_GROWTH, max(2, int(1.5 * least / seconds)))
-    return pair.run(operation, size, plan.count or max(1, int(tried * plan.seconds / seconds)))
+    count = plan.count or max(1, int(tried * plan.seconds / seconds))
+    return pair.run(operation, load, count, plan.seconds)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from .load import Load
+
 
 class NotInterleaved(ValueError):
     """Runs that did not take turns cannot be compared: the machine's speed drifts."""
@@ -19,7 +21,7 @@ class Sample:
 
     @ivar operation: the name of what was done.
     @ivar implementation: the name of what did it.
-    @ivar size: of a message, in bytes.
+    @ivar load: what it was done with.
     @ivar round: 1 for the first.
     @ivar turn: which of all runs it was, in the order of time.
     @ivar values: what came out, by the keys of the operation's columns.
@@ -27,7 +29,7 @@ class Sample:
 
     operation: str
     implementation: str
-    size: int
+    load: Load
     round: int
     turn: int
     values: dict[str, float]
@@ -53,7 +55,7 @@ class Spread:
 
 
 def spreads(samples: Sequence[Sample]) -> dict[str, Spread]:
-    """The spread of every value over the runs of one operation, implementation and size."""
+    """The spread of every value over the runs of one operation, implementation and load."""
     keys = samples[0].values if samples else ()
     return {key: Spread.of(sample.values[key] for sample in samples) for key in keys}
 
@@ -62,7 +64,7 @@ def ratio(samples: Iterable[Sample], one: str, other: str, key: str, lowerIsBett
     """
     How many times as good one implementation is as another: the ratio of each round.
 
-    @param samples: of one operation and size; those of further implementations do not matter.
+    @param samples: of one operation and load; those of further implementations do not matter.
     @param key: the key of the value to compare.
     @param lowerIsBetter: whether the smaller value is the better one.
     @raise NotInterleaved: the two did not take turns, once each in every round.
@@ -77,8 +79,8 @@ def ratio(samples: Iterable[Sample], one: str, other: str, key: str, lowerIsBett
 
 def _pairs(samples: list[Sample]) -> list[tuple[Sample, Sample]]:
     """The two runs of each round, once it is certain that they took turns."""
-    if len({(sample.operation, sample.size) for sample in samples}) > 1:
-        raise NotInterleaved("runs of several operations or sizes cannot be compared")
+    if len({(sample.operation, sample.load) for sample in samples}) > 1:
+        raise NotInterleaved("runs of several operations or loads cannot be compared")
     samples.sort(key=lambda sample: sample.turn)
     pairs = list(zip(samples[::2], samples[1::2], strict=False))
     if not pairs or len(samples) % 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -25,7 +26,8 @@ from twisted.python.failure import Failure
 from zope.interface import provider
 
 from .channel import Channel, TwistedEnds
-from .operations import OPERATIONS, oneway, request
+from .load import Load
+from .operations import OPERATIONS
 from .words import CONNECT, ERROR, READY, RESULT, RUN, Words, decode, say
 
 
@@ -33,16 +35,19 @@ class Side(LineOnlyReceiver):
     """Does what the benchmark orders on standard input."""
 
     delimiter = b"\n"
+    MAX_LENGTH = 1 << 20
 
-    def __init__(self, role: str, ends: TwistedEnds, reactor: Any) -> None:
+    def __init__(self, role: str, load: Load, ends: TwistedEnds, reactor: Any) -> None:
         self._role = role
+        self._load = load
         self._ends = ends
         self._reactor = reactor
         self._channel: Channel | None = None
 
     def connectionMade(self) -> None:
         """Listen, if that is our role."""
-        where = self._ends.listen(self._accept) if self._role == "receiver" else {}
+        isReceiver = self._role == "receiver"
+        where = self._ends.listen(self._load, self._accept) if isReceiver else {}
         say(**{READY: {"summary": self._ends.summary, **where}})
 
     def lineReceived(self, line: bytes) -> None:
@@ -62,30 +67,22 @@ class Side(LineOnlyReceiver):
         Deferred.fromCoroutine(work).addErrback(failed)
 
     async def _connect(self, where: Words) -> None:
-        self._channel = await self._ends.connect(where)
+        self._channel = await self._ends.connect(self._load, where)
         say(**{READY: {}})
 
     async def _run(self, order: Words) -> None:
         if self._channel is None:
             raise RuntimeError("ordered to run before there is a channel")
         operation = OPERATIONS[order["operation"]]
-        if operation.outstanding:
-            result = await request.ask(self._channel, operation, order)
-        else:
-            result = await oneway.send(self._channel, self._reactor, order)
-        say(**{RESULT: result})
+        say(**{RESULT: await operation.send(self._channel, self._reactor, order)})
 
     def _accept(self, channel: Channel) -> None:
-        self._do(_serve(channel))
+        self._do(self._serve(channel))
 
-
-async def _serve(channel: Channel) -> None:
-    while True:
-        order = await channel.hear()
-        if OPERATIONS[order["operation"]].outstanding:
-            await request.answer(channel, order)
-        else:
-            await oneway.receive(channel, order)
+    async def _serve(self, channel: Channel) -> None:
+        while True:
+            order = await channel.hear()
+            await OPERATIONS[order["operation"]].receive(channel, self._reactor, order)
 
 
 def failed(failure: Failure) -> None:
@@ -105,11 +102,12 @@ def _sayErrors(event: LogEvent) -> None:
         say(**{ERROR: eventAsText(event)})
 
 
-def runTwistedSide(role: str, makeEnds: Callable[[Any], TwistedEnds]) -> None:
+def runTwistedSide(role: str, load: Load, makeEnds: Callable[[Any], TwistedEnds]) -> None:
     """
     Be one of the two processes, until standard input ends.
 
     @param role: C{"sender"} or C{"receiver"}.
+    @param load: how many links there are to be.
     @param makeEnds: takes the reactor.
     """
     reactor: Any = _reactor
@@ -117,6 +115,8 @@ def runTwistedSide(role: str, makeEnds: Callable[[Any], TwistedEnds]) -> None:
         textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(LogLevel.warn)]
     )
     globalLogBeginner.beginLoggingTo([_sayErrors, warnings], redirectStandardIO=False)
-    side = Side(role, makeEnds(reactor), reactor)
-    reactor.callWhenRunning(StandardIO, side)
+    side = Side(role, load, makeEnds(reactor), reactor)
+    # It would make its output non-blocking; ours may be a long line.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    reactor.callWhenRunning(StandardIO, side, stdout=nowhere)
     reactor.run()

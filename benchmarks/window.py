@@ -2,32 +2,63 @@
 How far ahead of its receiver a sender may be.
 
 A sender that nothing holds back would measure how fast memory can be filled.  So the receiver
-gives a credit for every L{stepOf} messages, and no more than L{STEPS} steps are ever under way.
+gives a credit for every step of messages, and no more than two steps are ever under way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from twisted.internet.defer import Deferred
 
 from fiscop2p.interfaces import Message
 
-STEPS: Final = 2
 _MOST_MESSAGES: Final = 4096
-_STEP_BYTES: Final = 8 << 20
+_MOST_BYTES: Final = 16 << 20
 _TURN_BYTES: Final = 256 << 10
+_TURN_BYTES_EACH: Final = 8 << 10
 
 
-def stepOf(size: int) -> int:
-    """How many messages of this size get one credit: 8 MiB of them, 4096 at the most."""
-    return max(1, min(_MOST_MESSAGES, _STEP_BYTES // size))
+class Window(NamedTuple):
+    """
+    How many messages of a size may be under way.
+
+    @ivar step: how many get one credit.
+    @ivar steps: how many steps may be under way.
+    @ivar turn: how many are sent in one turn of the reactor.
+    """
+
+    step: int
+    steps: int
+    turn: int
+
+    @classmethod
+    def toOne(cls, size: int) -> Window:
+        """
+        For messages to one peer: steps of 8 MiB, 4096 messages at the most, and turns of 256 KiB.
+
+        @param size: of a message, in bytes.
+        """
+        return cls(*_steps(size), _within(_TURN_BYTES, size))
+
+    @classmethod
+    def toMany(cls, size: int, links: int) -> Window:
+        """
+        For messages to many peers: steps of 8 MiB, all copies together, and in a turn 8 KiB for
+        each peer, however many these are.
+        """
+        return cls(*_steps(size * links), _within(_TURN_BYTES_EACH, size))
 
 
-def turnOf(size: int) -> int:
-    """How many messages of this size are sent in one turn of the reactor: 256 KiB of them."""
-    return max(1, min(_MOST_MESSAGES, _TURN_BYTES // size))
+def _steps(size: int) -> tuple[int, int]:
+    """The messages of a step, and two steps, or one where two are more than 16 MiB."""
+    step = _within(_MOST_BYTES // 2, size)
+    return step, 2 if 2 * step * size <= _MOST_BYTES else 1
+
+
+def _within(total: int, size: int) -> int:
+    return max(1, min(_MOST_MESSAGES, total // size))
 
 
 class Tally:

@@ -28,10 +28,13 @@ from .errors import (
 from .identity import Credentials, Identity, loadCredentials
 from .interfaces import INode, IP2PModule, Message
 from .links.factories import AddressState, AddressStatus, PeerClientFactory, PeerServerFactory
+from .links.history import LinkRecord
+from .links.reasons import CloseReason
 from .links.registry import PeerRegistry
 from .links.session import PeerProtocol
+from .monotonic import useMonotonicTime
 from .service import P2PService, makeNode
-from .settings import Address, Settings
+from .settings import Address, Overflow, Settings
 from .wire.blocksync import SyncStatus
 from .wire.dialect import RC1, RC2
 
@@ -43,6 +46,7 @@ __all__ = [
     "AddressState",
     "AddressStatus",
     "BandwidthExceeded",
+    "CloseReason",
     "ConfigError",
     "Credentials",
     "CredentialsError",
@@ -53,9 +57,11 @@ __all__ = [
     "INode",
     "IP2PModule",
     "Identity",
+    "LinkRecord",
     "Message",
     "NoFollower",
     "NodeConfig",
+    "Overflow",
     "P2PService",
     "PeerAbsent",
     "PeerBusy",
@@ -75,4 +81,5 @@ __all__ = [
     "loadCredentials",
     "makeNode",
     "nodeFromConfig",
+    "useMonotonicTime",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.python.failure import Failure
 
-from .interfaces import Answer, Handler, Message
+from .interfaces import Answer, Handler, ISession, Message
 
 
 def callHandler(
@@ -15,12 +15,14 @@ def callHandler(
     message: Message,
     answered: Callable[[bytes], object],
     failed: Callable[[Failure], object],
+    asker: ISession | None = None,
 ) -> None:
     """
     Give a message to a handler; one of the two is called, now or later.
 
     @param answered: told the answer; no answer is an empty one.
     @param failed: told the handler's error.
+    @param asker: the link that the message came by, if it did; see L{whenAnswered}.
     """
     try:
         answer = handler(message)
@@ -30,13 +32,14 @@ def callHandler(
     if answer is None:
         answered(b"")
     else:
-        whenAnswered(answer, answered, failed, empty=b"")
+        whenAnswered(answer, answered, failed, asker, empty=b"")
 
 
 def whenAnswered(
     answer: Answer,
     answered: Callable[[bytes], object],
     failed: Callable[[Failure], object],
+    asker: ISession | None = None,
     empty: bytes | None = None,
 ) -> None:
     """
@@ -45,6 +48,7 @@ def whenAnswered(
     @param answered: told the answer.
     @param failed: told the error of a Deferred or coroutine, that the answer is not bytes, or what
         C{answered} raised: an answer that does not fit a frame is its handler's error.
+    @param asker: the link that is told when an answer is not there yet, and when it is.
     @param empty: told instead of L{None}; without it L{None} is told to nobody.
     """
 
@@ -63,6 +67,9 @@ def whenAnswered(
         answer = ensureDeferred(answer)
     if isinstance(answer, Deferred):
         answer.addCallback(check).addErrback(failed)
+        if asker is not None and (answer.paused or not answer.called):
+            asker.answerBegun()
+            answer.addBoth(asker.answerEnded)
         return
     try:
         check(answer)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import count, cycle
 from pathlib import Path
+from secrets import token_hex
 from tempfile import TemporaryDirectory
 from time import perf_counter, strftime
 from typing import Any, Final
@@ -18,11 +19,14 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
+from .admin import AdminService
 from .chain import buildChain
 from .chain.plan import ChainPlan
+from .config import AdminConfig
 from .errors import FiscoP2PError
 from .identity import abridged, loadCredentials
 from .interfaces import Message
+from .monotonic import useMonotonicTime
 from .service import P2PService, makeNode
 from .settings import Address, Settings
 
@@ -35,6 +39,7 @@ _ASK, _TELL = 0, 1
 _FOLLOWERS: Final = {"topic 1": "BC", "topic 2": "CD", "topic 3": "AD"}
 _PUBLISHERS: Final = {"topic 1": "A", "topic 2": "B", "topic 3": "C"}
 _CHANGE_EVERY: Final = 10.0
+_TALK_EVERY: Final = 0.4
 
 
 class StepFailed(FiscoP2PError):
@@ -55,12 +60,13 @@ class Demo(MultiService):
         @raise SetupError: the nodes cannot be made.
         """
         super().__init__()
+        useMonotonicTime(reactor)
         self._reactor = reactor
         self._once = once
         self._out = sys.stdout
         self._received: list[tuple[str, str, bytes]] = []
         self._awaited: tuple[Callable[[], bool], Deferred[None]] | None = None
-        self._changes: LoopingCall | None = None
+        self._goingOn: list[LoopingCall] = []
         self._folder = TemporaryDirectory(prefix="fiscop2p-demo-")
         began = perf_counter()
         chain = Path(self._folder.name) / "nodes"
@@ -74,6 +80,12 @@ class Demo(MultiService):
                 name, makeNode(credentials, settings, reactor=reactor)
             )
         self._curve = credentials.curve
+        self._token = token_hex(8)
+        config = AdminConfig(
+            Path(self._folder.name) / "admin.sock", True, Address("127.0.0.1", 0), self._token
+        )
+        self._admin = AdminService(self._nodes["A"], config, reactor)
+        self._admin.setServiceParent(self)
 
     def _makeNode(self, name: str, node: P2PService) -> P2PService:
         node.setServiceParent(self)
@@ -94,14 +106,20 @@ class Demo(MultiService):
 
     def stopService(self) -> Deferred[None]:
         """Stop the nodes, and remove the temporary folder."""
-        if self._changes is not None and self._changes.running:
-            self._changes.stop()
+        for loop in self._goingOn:
+            if loop.running:
+                loop.stop()
         stopped: Deferred[None] = super().stopService()
         return stopped.addCallback(lambda _: self._cleanUp())
 
     def _cleanUp(self) -> None:
         self._folder.cleanup()
         self._tell("Stopped", "all links are closed, the temporary folder is gone")
+
+    @property
+    def page(self) -> str:
+        """The URL of the page that shows the network as node A sees it."""
+        return f"http://{self._admin.listenAddress}/"
 
     async def _run(self) -> None:
         status = 0
@@ -125,6 +143,7 @@ class Demo(MultiService):
         self._tell("Chain", f"CA, agency and 4 nodes on {self._curve}", self._making)
         for name, node in self._nodes.items():
             self._tell(f"Node {name}", f"{abridged(node.nodeID)} listens on {node.listenAddress}")
+        self._tell("Page", f"{self.page} shows it live; the token to publish is {self._token}")
         await self._meshStep()
         await self._unicastStep()
         for topic in _FOLLOWERS:
@@ -213,11 +232,25 @@ class Demo(MultiService):
     # After the story.
 
     def _goOn(self) -> None:
-        self._tell("Running", f"a status changes every {_CHANGE_EVERY:g} s; Ctrl-C ends it")
+        self._tell(
+            "Running",
+            f"topics carry messages, a status changes every {_CHANGE_EVERY:g} s; Ctrl-C ends it",
+        )
         turns = zip(cycle(NAMES), count(2), strict=False)
-        self._changes = LoopingCall(lambda: Deferred.fromCoroutine(self._change(*next(turns))))
-        self._changes.clock = self._reactor
-        self._changes.start(_CHANGE_EVERY, now=False)
+        self._repeat(lambda: Deferred.fromCoroutine(self._change(*next(turns))), _CHANGE_EVERY)
+        messages = zip(cycle(_PUBLISHERS.items()), count(1), strict=False)
+        self._repeat(lambda: self._talk(*next(messages)), _TALK_EVERY)
+
+    def _repeat(self, action: Callable[[], object], interval: float) -> None:
+        loop = LoopingCall(action)
+        loop.clock = self._reactor
+        self._goingOn.append(loop)
+        loop.start(interval, now=False)
+
+    def _talk(self, subject: tuple[str, str], number: int) -> None:
+        topic, publisher = subject
+        self._received.clear()
+        self._nodes[publisher].multicast(topic, f"message {number} ".encode() * (number % 40))
 
     async def _change(self, name: str, height: int) -> None:
         try:

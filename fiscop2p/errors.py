@@ -53,6 +53,10 @@ class SelfConnection(PeerRefused):
     """The address leads to this node itself."""
 
 
+class Revoked(PeerRefused):
+    """The peer's certificate, or that of its agency, has been revoked."""
+
+
 class NotListed(PeerRefused):
     """The black list or the white list keeps the peer out."""
 

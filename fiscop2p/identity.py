@@ -7,29 +7,33 @@ leading 04: 128 lower-case hexadecimal digits.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable
+import shlex
+import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
     load_pem_private_key,
 )
-from cryptography.x509.oid import NameOID
 
-from .errors import BadCertificate, CredentialsError
+from .certificates import checkValidity, commonName, followUp, readCertificates, readFile
+from .errors import BadCertificate, CredentialsError, Revoked
+from .revocation import NOTHING_REVOKED, Revocations, readRevocations
 
 CURVES: Final = {"secp256k1": "secp256k1", "secp256r1": "prime256v1"}
 """The curves of FISCO BCOS networks: cryptography's name to OpenSSL's."""
 
 _NODE_ID = re.compile(r"[0-9a-f]{128}")
+_CA_FILE = re.compile(r".+\.(crt|pem)|[0-9a-f]{8}\.[0-9]+")
 
 
 class Identity(NamedTuple):
@@ -86,21 +90,7 @@ def identityOf(certificate: x509.Certificate) -> Identity:
         raise BadCertificate(f"the certificate's extensions cannot be read: {error}") from None
     if constraints.ca:
         raise BadCertificate("the certificate is that of a CA (basicConstraints CA:TRUE)")
-    return Identity(
-        nodeIDOf(key), _commonName(certificate.issuer), _commonName(certificate.subject)
-    )
-
-
-def _commonName(name: x509.Name) -> str:
-    """The common name, or the whole name where there is none, as FISCO BCOS does."""
-    for attribute in name.get_attributes_for_oid(NameOID.COMMON_NAME):
-        return _printable(str(attribute.value))
-    return _printable(name.rfc4514_string())
-
-
-def _printable(text: str) -> str:
-    """Whatever a certificate says, in a log it is one line."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    return Identity(nodeIDOf(key), commonName(certificate.issuer), commonName(certificate.subject))
 
 
 @dataclass(frozen=True)
@@ -113,7 +103,9 @@ class Credentials:
     @ivar key: the PEM file of the private key.
     @ivar certificate: the PEM file of leaf, agency and (optionally) root.
     @ivar ca: the PEM file of the chain's CA.
-    @ivar expiries: when each certificate ends, by what it is.
+    @ivar path: our certificates, from our own to the CA's.
+    @ivar anchors: the certificates that peers' must lead to.
+    @ivar revocations: the certificates that have been revoked.
     """
 
     identity: Identity
@@ -121,7 +113,14 @@ class Credentials:
     key: Path
     certificate: Path
     ca: Path
-    expiries: tuple[tuple[str, datetime], ...]
+    path: tuple[x509.Certificate, ...]
+    anchors: tuple[x509.Certificate, ...]
+    revocations: Revocations = NOTHING_REVOKED
+
+    @property
+    def expiries(self) -> tuple[tuple[str, datetime], ...]:
+        """When each of our certificates ends, by whose it is."""
+        return tuple((commonName(each.subject), each.not_valid_after_utc) for each in self.path)
 
 
 def loadCredentials(
@@ -130,6 +129,9 @@ def loadCredentials(
     certificate: str = "node.crt",
     ca: str = "ca.crt",
     now: datetime | None = None,
+    *,
+    caPath: str | None = None,
+    crl: str | None = None,
 ) -> Credentials:
     """
     Load and check what a FISCO BCOS node keeps in its C{conf/}.
@@ -138,17 +140,20 @@ def loadCredentials(
 
     @param directory: where the files are.
     @param now: the time to judge validity at, instead of the present.
-    @raise CredentialsError: a file is missing or wrong; names the file and the fault.
+    @param caPath: a directory of further CAs: files that end in C{.crt} or C{.pem}, or are called
+        by the hash of their subject, as OpenSSL has them.
+    @param crl: the file of the revocation lists, see L{readRevocations}.
+    @raise CredentialsError: a file is missing or wrong, or others may read the key, or one of our
+        certificates has been revoked; names the file and the fault.
     """
     folder = Path(directory)
     keyFile, certificateFile, caFile = folder / key, folder / certificate, folder / ca
     when = datetime.now(UTC) if now is None else now
 
-    chain = _certificates(certificateFile)
-    roots = _certificates(caFile)
-    for file, found in ((certificateFile, chain), (caFile, roots)):
-        for each in found:
-            _checkValidity(file, each, when)
+    chain = _validCertificates(certificateFile, when)
+    roots = _validCertificates(caFile, when)
+    for file in _filesOfCAs(folder / caPath) if caPath else ():
+        roots += _validCertificates(file, when)
     leaf = chain[0]
     try:
         identity = identityOf(leaf)
@@ -159,52 +164,42 @@ def loadCredentials(
     path = _pathToRoot(certificateFile, caFile, chain, roots)
     curve = _checkKey(keyFile, certificateFile, leaf)
     _checkNodeIDFile(folder / "node.nodeid", certificateFile, identity.nodeID)
+    revocations = NOTHING_REVOKED
+    if crl is not None:
+        revocations = readRevocations(folder / crl, roots, chain[1:], when)
+        try:
+            revocations.judge(path)
+        except Revoked as error:
+            raise CredentialsError(f"{certificateFile}: {error}; have it issued anew") from None
     return Credentials(
         identity,
         curve,
         keyFile,
         certificateFile,
         caFile,
-        tuple((_commonName(each.subject), each.not_valid_after_utc) for each in path),
+        tuple(path),
+        tuple(dict.fromkeys(roots)),
+        revocations,
     )
 
 
-def _read(file: Path) -> bytes:
+def _validCertificates(file: Path, when: datetime) -> list[x509.Certificate]:
+    found = readCertificates(file)
+    for each in found:
+        checkValidity(file, each, when)
+    return found
+
+
+def _filesOfCAs(folder: Path) -> list[Path]:
     try:
-        return file.read_bytes()
-    except FileNotFoundError:
-        raise CredentialsError(f"{file}: no such file") from None
+        files = sorted(file for file in folder.iterdir() if _CA_FILE.fullmatch(file.name))
     except OSError as error:
-        raise CredentialsError(f"{file}: cannot be read: {error.strerror}") from None
-
-
-def _certificates(file: Path) -> list[x509.Certificate]:
-    pem = _read(file)
-    try:
-        found = x509.load_pem_x509_certificates(pem)
-        if len(found) != pem.count(b"-----BEGIN CERTIFICATE-----"):
-            raise ValueError("one of them has no END CERTIFICATE line")
-        return found
-    except ValueError as error:
-        if b"-----BEGIN CERTIFICATE-----" in pem:
-            raise CredentialsError(f"{file}: a certificate in it is damaged: {error}") from None
         raise CredentialsError(
-            f"{file}: no PEM certificate in it (no BEGIN CERTIFICATE line)"
+            f"{folder}: cannot be read as a directory of CAs: {error.strerror}"
         ) from None
-
-
-def _checkValidity(file: Path, certificate: x509.Certificate, when: datetime) -> None:
-    name = _commonName(certificate.subject)
-    if when > certificate.not_valid_after_utc:
-        raise CredentialsError(
-            f"{file}: the certificate of {name} expired on "
-            f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC; have it renewed"
-        )
-    if when < certificate.not_valid_before_utc:
-        raise CredentialsError(
-            f"{file}: the certificate of {name} is not valid before "
-            f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC; is this machine's clock right?"
-        )
+    if not files:
+        raise CredentialsError(f"{folder}: no CA in it: no file that ends in .crt or .pem")
+    return files
 
 
 def _pathToRoot(
@@ -214,41 +209,25 @@ def _pathToRoot(
     roots: list[x509.Certificate],
 ) -> list[x509.Certificate]:
     """Go from the leaf up to the CA; what peers will do with what we show them."""
-    path = [chain[0]]
-    while len(path) <= len(chain):
-        root = _issuer(path[-1], roots)
-        if root is not None:
-            return [*path, root]
-        above = _issuer(path[-1], chain[1:])
-        if above is None:
-            break
-        path.append(above)
-    if path[-1].issuer == path[-1].subject:
+    path = followUp(chain[0], chain[1:], roots)
+    last = path[-1]
+    if last in roots:
+        return path
+    if last.issuer == last.subject:
         raise CredentialsError(
             f"{certificateFile}: leads to another CA than the one in {caFile}: take the ca.crt of "
             "the chain that issued the node's certificate"
         )
     raise CredentialsError(
         f"{certificateFile}: does not lead to the CA in {caFile}: the issuer of "
-        f"{_commonName(path[-1].subject)} is {_commonName(path[-1].issuer)}, which is in neither "
+        f"{commonName(last.subject)} is {commonName(last.issuer)}, which is in neither "
         "file; append the agency's certificate to the node's, or use the CA of this chain"
     )
 
 
-def _issuer(
-    certificate: x509.Certificate, candidates: Iterable[x509.Certificate]
-) -> x509.Certificate | None:
-    for candidate in candidates:
-        try:
-            certificate.verify_directly_issued_by(candidate)
-        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-            continue
-        return candidate
-    return None
-
-
 def _checkKey(file: Path, certificateFile: Path, leaf: x509.Certificate) -> str:
-    pem = _read(file)
+    pem = readFile(file)
+    _checkSecrecy(file)
     try:
         key = load_pem_private_key(pem, None)
     except TypeError:
@@ -275,7 +254,17 @@ def _checkKey(file: Path, certificateFile: Path, leaf: x509.Certificate) -> str:
 
 
 def _checkNodeIDFile(file: Path, certificateFile: Path, nodeID: str) -> None:
-    if file.exists() and _read(file).strip().lower() != nodeID.encode():
+    if file.exists() and readFile(file).strip().lower() != nodeID.encode():
         raise CredentialsError(
             f"{file}: is not the node ID of {certificateFile}, which is {nodeID}"
+        )
+
+
+def _checkSecrecy(file: Path) -> None:
+    """Nobody but its owner may read or change the key; Windows has other means for that."""
+    mode = stat.S_IMODE(file.stat().st_mode)
+    if os.name != "nt" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise CredentialsError(
+            f"{file}: others than its owner may use the private key (mode {mode:04o}); "
+            f"run: chmod 600 {shlex.quote(str(file))}"
         )

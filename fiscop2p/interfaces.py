@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHandshakeListener, IProtocol
+from twisted.internet.interfaces import IConsumer, IHandshakeListener, IProtocol
 from twisted.plugin import IPlugin
 from twisted.python.failure import Failure
 from zope.interface import Attribute, Interface
@@ -100,6 +100,14 @@ class IPeerTLS(Interface):
         @raise BadCertificate: it is not that of a node.
         """
 
+    def judge(transport: Any) -> None:
+        """
+        Let pass a peer whose certificates have not been revoked; may be asked again at any time.
+
+        @param transport: what C{wrap} gave the protocol; the handshake is complete.
+        @raise PeerRefused: its certificate has been revoked, or that of its agency.
+        """
+
     def explain(transport: Any, error: BaseException) -> str | None:
         """
         Say in words why a handshake failed, or a link was refused right after it.
@@ -132,9 +140,17 @@ class ILinks(Interface):
     noise = Attribute("L{Noise}: what bounds complaints about peers.")
     linkLog = Attribute("L{LinkLog}: what is logged about links.")
     limiter = Attribute("L{RateLimiter} or L{None}: what the outgoing bandwidth allows.")
+    tally = Attribute("L{Tally}: what is counted of all links.")
 
     def nextSeq() -> int:
         """Give the seq of the next frame: one counter a node, 2 is the first."""
+
+    def admits(host: str) -> bool:
+        """
+        Whether one more link that somebody dials is taken; one that is not is counted and logged.
+
+        @param host: the IP address it comes from.
+        """
 
     def newSession(outbound: bool) -> ISession:
         """
@@ -175,6 +191,9 @@ class ILinks(Interface):
     def unmatched(session: ISession, seq: int) -> None:
         """A response has come that nobody waits for."""
 
+    def dropped(session: ISession, count: int) -> None:
+        """So many one-way messages that waited for a slow peer had to go."""
+
     sessionOpened = Attribute("L{Event} of a session: it may be written to.")
     sessionClosed = Attribute("L{Event} of a session: it has ended.")
 
@@ -200,6 +219,20 @@ class ISession(Interface):
     outbound = Attribute("C{bool}: whether we dialled.")
     proven = Attribute("C{bool}: whether the peer has sent a valid frame.")
     lastReceived = Attribute("C{float}: the clock's time when bytes last came.")
+    isHeard = Attribute("C{bool}: whether the peer has not missed a heartbeat.")
+    blockedSince = Attribute("C{float} or L{None}: since when the transport takes nothing.")
+    arriving = Attribute(
+        "C{tuple} of two C{int}: a number that another frame does not have, and how many bytes of "
+        "the frame that is arriving are here."
+    )
+    isPaused = Attribute("C{bool}: whether nothing is read, so that silence tells nothing.")
+    room = Attribute("L{Room}: who waits for room in its queue.")
+    began = Attribute("C{float}: the clock's time when TCP came to stand.")
+    counts = Attribute("L{Volume}: what has gone over it.")
+    latency = Attribute("C{float} or L{None}: how long an answer took lately, in seconds.")
+    queued = Attribute("C{int}: how many bytes wait to be sent.")
+    pending = Attribute("C{int}: how many requests wait for their answers.")
+    timeouts = Attribute("C{int}: how many were not answered in time.")
     closeReason = Attribute("L{CloseReason} or L{None}: why it ends or has ended.")
     closeDetail = Attribute("C{str}: the same in a sentence.")
     transport = Attribute("C{ITransport}: what it sends by.")
@@ -254,8 +287,17 @@ class ISession(Interface):
     def respond(protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
         """Answer a request of this protocolID and seq."""
 
+    def answerBegun() -> None:
+        """A message of the peer keeps an application busy."""
+
+    def answerEnded(result: Any) -> Any:
+        """It does not any more; gives back the result."""
+
     def ping(callback: Callable[[Outcome], None]) -> None:
         """Ask for something that every FISCO BCOS node answers."""
+
+    def gather() -> None:
+        """See how much is queued."""
 
     def flush() -> None:
         """Send what is queued, unless the transport has enough."""
@@ -266,14 +308,11 @@ class ISession(Interface):
     def abort(reason: CloseReason, detail: str = "") -> None:
         """End the link now."""
 
-    def retire(reason: CloseReason) -> None:
+    def retire(reason: CloseReason, delay: float = ...) -> None:
         """End the link soon, so that what is under way still arrives; L{keep} undoes it."""
 
     def keep() -> None:
         """Do not end a link that was to be retired."""
-
-    def abortIfIdle(now: float) -> None:
-        """End the link if it carried nothing in one direction for the idle time."""
 
 
 class INode(Interface):
@@ -316,6 +355,9 @@ class INode(Interface):
 
     def broadcast(payload: bytes, *, protocolID: int, packetType: int = 0) -> int:
         """Send one way to every connected peer; returns to how many."""
+
+    def bulkSender(nodeID: str, *, protocolID: int, packetType: int = 0) -> IConsumer:
+        """Make a consumer that sends at the pace at which a node reads."""
 
     def subscribe(
         topic: str, handler: Handler, *, key: EllipticCurvePrivateKey | None = None

@@ -15,8 +15,9 @@ from twisted.application.service import Service
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from .config import credentialsFromConfig
 from .config.lists import loadLists
-from .errors import ConfigError
+from .errors import ConfigError, SetupError
 from .identity import abridged
 from .service import P2PService
 
@@ -30,8 +31,8 @@ _MEANINGLESS: Final = {
 
 class Reload(Service):
     """
-    Has the lists of a node read again when the operator says so: by SIGHUP, or by a file beside
-    C{config.ini}, as the scripts of FISCO BCOS do.
+    Has the lists of a node and its certificates read again when the operator says so: by SIGHUP,
+    and the lists alone by a file beside C{config.ini}, too, as the scripts of FISCO BCOS do.
 
     @ivar onHangup: what SIGHUP does; more may be appended.
     """
@@ -41,10 +42,10 @@ class Reload(Service):
     def __init__(self, path: Path, node: P2PService, reactor: Any) -> None:
         """
         @param path: the C{config.ini}.
-        @param node: whose lists they are.
+        @param node: whose lists and certificates they are.
         @param reactor: what keeps time, and is called by the signal.
         """
-        self.onHangup: list[Callable[[], None]] = [self.reloadLists]
+        self.onHangup: list[Callable[[], None]] = [self.reloadLists, self.reloadCredentials]
         self._path = path
         self._node = node
         self._reactor = reactor
@@ -145,6 +146,37 @@ class Reload(Service):
         )
         if access.white is None and former.white is not None:
             self._log.warn("the white list is gone: every node of the chain is let in")
+
+    def reloadCredentials(self) -> None:
+        """
+        Take up renewed certificates and revocation lists: for new links, while those that stand are
+        kept, but for peers whose certificates have been revoked.
+
+        Files that are wrong, or written only in part, change nothing; nor does another key, by
+        which the node would be another one.
+        """
+        former = self._node.credentials
+        try:
+            credentials = credentialsFromConfig(self._path)
+            if credentials == former:
+                self._log.info("the certificates are as they were")
+                return
+            revoked = self._node.setCredentials(credentials)
+        except SetupError as error:
+            self._log.error(
+                "{error}; key, certificates and revocation lists stay as they were", error=error
+            )
+            return
+        leaf = credentials.path[0]
+        self._log.info(
+            "certificates taken up for new links: {subject}, issued by {agency}, valid until {end} "
+            "UTC; {revocations}; {revoked}",
+            subject=leaf.subject.rfc4514_string(),
+            agency=credentials.identity.agency,
+            end=f"{leaf.not_valid_after_utc:%Y-%m-%d %H:%M}",
+            revocations=credentials.revocations,
+            revoked=_told(revoked),
+        )
 
 
 def _beside(path: Path, name: str) -> Path:

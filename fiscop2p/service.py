@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -11,17 +12,20 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 )
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IConsumer, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from .access import AccessLists
-from .errors import EncodingError, HandlerTaken, PeerBusy
+from .errors import CredentialsError, EncodingError, HandlerTaken, PeerBusy
 from .events import Event
-from .identity import Credentials, Identity
+from .expiry import ExpiryWarnings
+from .identity import Credentials, Identity, abridged
 from .interfaces import Answered, Failed, Handler, INode, IPeerTLS
+from .links.bulk import BulkSender
 from .links.factories import AddressStatus
 from .links.links import Links
+from .links.reasons import CloseReason
 from .links.registry import PeerRegistry
 from .memory import keepFreedMemory
 from .modules.blocks import PeerBlocks
@@ -29,6 +33,7 @@ from .modules.private import PrivateTopics
 from .modules.status import NodeStatus
 from .modules.topics import Topics
 from .settings import Address, Settings
+from .sync import SeqSync
 from .tls import chooseTLS
 from .traffic.statistics import Statistics
 from .wire.blocksync import SyncStatus
@@ -43,6 +48,7 @@ class P2PService(MultiService):
     and C{stopService}.
 
     @ivar identity: our own node ID, agency and name.
+    @ivar credentials: our key and certificates; L{None} where identities are taken as given.
     @ivar registry: L{PeerRegistry}: who is connected and who follows what; its events C{joined},
         C{left} and C{topicsChanged}.
     @ivar statusChanged: L{Event} of a node ID and a dict: a peer's status is another than before.
@@ -57,6 +63,7 @@ class P2PService(MultiService):
         settings: Settings,
         access: AccessLists = AccessLists(),  # noqa: B008 (immutable)
         reactor: Any = None,
+        credentials: Credentials | None = None,
     ) -> None:
         """
         @param identity: our own.
@@ -64,6 +71,7 @@ class P2PService(MultiService):
         @param settings: addresses, limits and times.
         @param access: the black list and the white list.
         @param reactor: what dials, listens and keeps time, if not Twisted's global one.
+        @param credentials: what C{tls} was made of, if there is anything to warn of, or to renew.
         """
         super().__init__()
         if reactor is None:
@@ -83,7 +91,11 @@ class P2PService(MultiService):
         self._blocks = PeerBlocks(self._links, self.registry)
         self._status = NodeStatus(self._links, self.registry, self._blocks)
         self.statusChanged: Event[str, dict[str, Any]] = self._status.changed
-        self._tls = tls
+        self.credentials = credentials
+        self._expiryWarnings: ExpiryWarnings | None = None
+        if credentials is not None:
+            self._expiryWarnings = ExpiryWarnings(credentials, reactor)
+            self._expiryWarnings.setServiceParent(self)
 
     # Starting and stopping.
 
@@ -140,12 +152,33 @@ class P2PService(MultiService):
         """
         return self._links.setAccess(access)
 
+    def setCredentials(self, credentials: Credentials) -> frozenset[str]:
+        """
+        Use renewed certificates for links that are made from now on.  Those that stand stay as they
+        are, but for peers whose certificates have been revoked.
+
+        @return: the nodes whose links are closed, for their certificates have been revoked.
+        @raise CredentialsError: they are those of another node, or OpenSSL cannot use them.
+        @raise TLSUnavailable: no TLS here can do the network's curve.
+        """
+        nodeID = credentials.identity.nodeID
+        if nodeID != self.nodeID:
+            raise CredentialsError(
+                f"{credentials.key}: is another node's key: this node is {abridged(self.nodeID)}, "
+                f"that one {abridged(nodeID)}; a node that shall become another must be restarted"
+            )
+        tls = chooseTLS(credentials, self.clock, self.settings.tls)
+        self.identity, self.credentials = credentials.identity, credentials
+        if self._expiryWarnings is not None:
+            self._expiryWarnings.setCredentials(credentials)
+        return self._links.setTLS(tls)
+
     # Where.
 
     @property
     def tlsName(self) -> str:
         """The TLS implementation that secures our links."""
-        return str(self._tls.name)
+        return str(self._links.tls.name)
 
     @property
     def listenAddress(self) -> Address:
@@ -153,12 +186,32 @@ class P2PService(MultiService):
         return self._links.listenAddress
 
     @property
+    def links(self) -> Links:
+        """All links, and what is counted of them: for those who watch over a node."""
+        return self._links
+
+    @property
+    def syncs(self) -> tuple[SeqSync, ...]:
+        """What is kept in sync with all peers."""
+        return self._topics.sync, self._status.sync
+
+    @property
     def counters(self) -> dict[str, int]:
         """How often something came that was ignored, by what it was."""
         return {
             "requests without a handler": self._links.unclaimedCount,
             "responses nobody waited for": self._links.unmatchedCount,
+            "messages dropped for slow readers": self._links.droppedCount,
         }
+
+    @property
+    def closes(self) -> Mapping[CloseReason, int]:
+        """
+        How many links have ended for each reason, also those that were refused.
+
+        L{PeerRegistry.historyOf} tells of each node when its links ended, and why.
+        """
+        return self.registry.history.closes
 
     def countTraffic(self) -> Statistics:
         """
@@ -278,7 +331,26 @@ class P2PService(MultiService):
         if protocolID <= 0:
             raise _notARequest(protocolID)
         frame = self._makeFrame(protocolID, packetType, self._nextSeq(), payload)
-        return sum(session.offer(frame) for session in self.registry.sessions)
+        reached = 0
+        for session in self.registry.sessions:
+            reached += session.offer(frame)
+        return reached
+
+    def bulkSender(self, nodeID: str, *, protocolID: int, packetType: int = 0) -> IConsumer:
+        """
+        Make a consumer for who has more to send to a node than should wait here.
+
+        What is written to it is sent one way, each write a message.  A producer that is registered
+        with it is paused while much waits for the node, and stopped when the node leaves; so
+        C{FileSender().beginFileTransfer(file, node.bulkSender(...))} sends a file of any length.
+
+        @return: a L{BulkSender}.
+        @raise EncodingError: it is not a protocolID of a request.
+        """
+        if protocolID <= 0:
+            raise _notARequest(protocolID)
+        send = partial(self.send, nodeID, protocolID=protocolID, packetType=packetType)
+        return BulkSender(self._links, nodeID, send)
 
     # Topics.
 
@@ -406,7 +478,9 @@ class P2PService(MultiService):
 
         @param handler: takes each message; bytes that it returns, now or by a Deferred or
             coroutine, are sent back as the response.  If it fails, that is logged and no response
-            is sent.
+            is sent.  While more than L{Settings.maxUnanswered} messages of a peer wait for such
+            Deferreds nothing is read from it: who keeps a queue returns one that fires when there
+            is room.
         @raise HandlerTaken: the protocolID has a handler, or is the network's own.
         @raise EncodingError: it is not a protocolID of a request in this dialect.
         """
@@ -448,4 +522,4 @@ def makeNode(
     if reactor is None:
         from twisted.internet import reactor
     tls = chooseTLS(credentials, reactor, settings.tls)
-    return P2PService(credentials.identity, tls, settings, access, reactor)
+    return P2PService(credentials.identity, tls, settings, access, reactor, credentials)

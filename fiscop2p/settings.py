@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -69,22 +70,56 @@ def _version(host: str) -> int | None:
 _ANYWHERE = Address("0.0.0.0", 30300)  # noqa: S104 (FISCO BCOS's own default)
 
 
+class Overflow(Enum):
+    """
+    What becomes of a message for a peer for which more than L{Settings.maxQueue} waits.
+
+    @cvar REFUSE: whoever sends it is told so by L{PeerBusy}; what waits stays.
+    @cvar DROP_OLDEST: the oldest one-way messages that wait are dropped and counted, so that it can
+        wait in their place.  Requests that somebody waits for, responses, what nodes tell each
+        other of themselves, and what has begun to leave are never dropped; where nothing else
+        waits, it is refused.
+    @cvar CLOSE: it is refused, and the link is closed.
+    """
+
+    REFUSE = "refuse"
+    DROP_OLDEST = "drop the oldest"
+    CLOSE = "close"
+
+
 @dataclass(frozen=True)
 class Settings:
     """
     How a node behaves; times are in seconds, sizes in bytes.
 
     @ivar listen: where it listens; port 0 takes a free one.
+    @ivar endpoint: where it listens instead, in the words of Twisted's server endpoints, say
+        C{systemd:domain=INET:index=0} for a socket that systemd hands over; L{None} for C{listen}.
     @ivar peers: the addresses it keeps links to; its own may be among them.
     @ivar dialect: the header that its network speaks.
     @ivar compress: whether payloads of more than 1024 bytes are compressed.
     @ivar tls: C{"auto"}, C{"ssl"} (the standard library) or C{"pyopenssl"}.
     @ivar maxFrameLength: the longest frame it takes.
-    @ivar maxQueue: how much may wait for a slow peer before nothing more is taken for it.
+    @ivar maxQueue: how much may wait for a slow peer before nothing more is taken for it; the last
+        message may go beyond it, and 5 MiB of others of the same turn of the reactor.
+    @ivar overflow: what is done then.
+    @ivar maxUnanswered: how many messages of one peer may be under way in handlers that return
+        Deferreds or coroutines; at more nothing is read from it until half of them are done.  It
+        has to be more than wait for answers of that very peer, for these are not read either.
+    @ivar maxPending: how many requests to one peer may wait for their responses.
+    @ivar maxHandshakes: how many links that others have dialled may be short of the peer's first
+        frame; those from configured addresses have as many more.
+    @ivar maxInboundPeers: how many nodes may be linked that have dialled us, the configured ones
+        not counted.
+    @ivar maxLinksPerHost: how many links one IP address may have dialled that is not configured.
+    @ivar maxAcceptRate: how many links a second are taken from addresses that are not configured;
+        twice as many at a time after a quiet while.
     @ivar handshakeTimeout: how long TLS, and the peer's first frame, may take.
     @ivar connectTimeout: how long TCP may take.
-    @ivar heartbeat: how often every peer is told our seqs.
-    @ivar idleTimeout: how long a link may carry nothing in one direction.
+    @ivar heartbeat: how often every peer is told our seqs, and we are told of theirs.
+    @ivar idleTimeout: how long a peer may read nothing although something waits for it.
+    @ivar frameTimeout: how long a frame may take to arrive at any rate.
+    @ivar minFrameRate: how many bytes a second must come of one that takes longer.
     @ivar requestTimeout: how long an answer may take where the caller names no time.
     @ivar topicTimeout: the same for one follower of a topic.
     @ivar outgoingBandwidth: in bytes a second, or L{None} for no limit; L{fiscop2p.traffic}.
@@ -98,11 +133,21 @@ class Settings:
     tls: str = "auto"
     maxFrameLength: int = MAX_FRAME_LENGTH
     maxQueue: int = 16 * 1024 * 1024
+    overflow: Overflow = Overflow.REFUSE
+    maxUnanswered: int = 1024
+    maxPending: int = 65536
+    maxHandshakes: int = 32
+    maxInboundPeers: int = 100
+    maxLinksPerHost: int = 8
+    maxAcceptRate: float = 50.0
     handshakeTimeout: float = 10.0
     connectTimeout: float = 10.0
     heartbeat: float = 5.0
     idleTimeout: float = 60.0
+    frameTimeout: float = 30.0
+    minFrameRate: float = 16 * 1024
     requestTimeout: float = 10.0
     topicTimeout: float = 30.0
     outgoingBandwidth: float | None = None
     connectionWarning: bool = True
+    endpoint: str | None = None

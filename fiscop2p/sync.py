@@ -47,8 +47,11 @@ class SeqSync:
     One kind of state, kept in sync with all peers.
 
     @ivar seq: ours; it changes whenever our state does.
-    @ivar state: what it stands for, or L{None} for nothing.
     @ivar confirmed: L{Event} of a session: its seq is still the one we know.
+    @ivar name: what the state is called in the log.
+    @ivar asked: how often a peer was asked what its seq stands for.
+    @ivar learnt: how often it told.
+    @ivar failed: how often it did not, or what is none.
     """
 
     _log = Logger()
@@ -68,12 +71,14 @@ class SeqSync:
         @param announceUnset: whether seq 0 is announced, which stands for nothing.
         """
         self.seq = 0
-        self.state: bytes | None = None
+        self._state: bytes | None = None
+        self._makeState: Callable[[], bytes | None] | None = None
         self.confirmed: Event[ISession] = Event()
-        self._name = name
+        self.name = name
+        self.asked = self.learnt = self.failed = 0
         self._protocolID = protocolID
         self._links = links
-        self._learnt = learnt
+        self._takeOver = learnt
         self._announceUnset = announceUnset
         self._known: dict[ISession, int] = {}
         self._asking: set[ISession] = set()
@@ -97,9 +102,20 @@ class SeqSync:
             self._soon.cancel()
             self._soon = None
 
-    def change(self, state: bytes | None) -> None:
-        """Our state is another now; peers learn it at once, not with the next heartbeat."""
-        self.state = state
+    @property
+    def state(self) -> bytes | None:
+        """What our seq stands for, or L{None} for nothing."""
+        if self._makeState is not None:
+            self._state, self._makeState = self._makeState(), None
+        return self._state
+
+    def change(self, makeState: Callable[[], bytes | None]) -> None:
+        """
+        Our state is another now; peers learn it at once, not with the next heartbeat.
+
+        @param makeState: makes it, when a peer asks: there may be many changes before that.
+        """
+        self._makeState = makeState
         self.seq = (self.seq + 1) % _SEQ_LIMIT
         if self._soon is None and self._loop.running:
             self._soon = self._links.clock.callLater(SETTLE_TIME, self._announceSoon)
@@ -157,14 +173,17 @@ class SeqSync:
         def answered(outcome: Outcome) -> None:
             self._asking.discard(session)
             if isinstance(outcome, Exception):
+                self.failed += 1
                 self._ignored(session, _NOT_LEARNT, outcome)
                 return
             try:
                 seq, state = decodeState(outcome)
-                self._learnt(session, state)
+                self._takeOver(session, state)
             except MalformedMessage as error:
+                self.failed += 1
                 self._ignored(session, _NOT_LEARNT, error)
                 return
+            self.learnt += 1
             self._known[session] = seq
             if session in self._askAgain:
                 # Its seq may have changed again while we asked.
@@ -176,6 +195,7 @@ class SeqSync:
         except PeerBusy as error:
             self._ignored(session, _NOT_LEARNT, error)
         else:
+            self.asked += 1
             self._asking.add(session)
 
     def _ignored(self, session: ISession, text: str, error: Exception) -> None:
@@ -184,10 +204,10 @@ class SeqSync:
             self._links.noise.complain(
                 self._log,
                 LogLevel.warn,
-                (session.nodeID, self._name),
+                (session.nodeID, self.name),
                 text,
-                name=self._name,
-                title=self._name.title(),
+                name=self.name,
+                title=self.name.title(),
                 nodeID=session.nodeID,
                 abridged=abridged(session.nodeID),
                 error=str(error),

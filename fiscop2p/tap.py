@@ -18,6 +18,7 @@ from .demo import Demo
 from .errors import HandlerTaken, SetupError
 from .interfaces import IP2PModule
 from .logs import LOG_FORMS, makeObserver, nodeObserver
+from .privileges import LostAccess
 from .tls import TLS_CHOICES
 
 
@@ -31,6 +32,7 @@ class Options(usage.Options):
     )
     optParameters = [
         ["config", "c", None, "the node's config.ini; relative paths in it start at its folder"],
+        ["port", "p", None, "where to listen instead: systemd:domain=INET:index=0, tcp:30300"],
         ["tls", None, "auto", f"TLS implementation: {', '.join(TLS_CHOICES)}", str],
         ["log-format", None, "text", f"what lines of the log are: {', '.join(LOG_FORMS)}", str],
     ]
@@ -61,6 +63,8 @@ class Options(usage.Options):
             raise usage.UsageError("--once goes with --demo")
         if self["demo"] and self["modules"]:
             raise usage.UsageError("--module goes with --config")
+        if self["demo"] and self["port"]:
+            raise usage.UsageError("--port goes with --config")
 
 
 def makeService(options: Options) -> IService:
@@ -78,7 +82,7 @@ def makeService(options: Options) -> IService:
 
 def _node(options: Options) -> IService:
     config = loadConfig(options["config"])
-    daemon = Daemon(config, options["tls"])
+    daemon = Daemon(config, options["tls"], endpoint=options["port"])
     for module in _modules(options["modules"]):
         try:
             module.attach(daemon.node)
@@ -86,6 +90,11 @@ def _node(options: Options) -> IService:
             raise SetupError(f"module {module.name}: {error}") from None
     root = _Root(_observer(config, options), options)
     daemon.setServiceParent(root)
+    credentials = config.credentials
+    LostAccess(
+        (config.path, credentials.key, credentials.certificate, credentials.ca),
+        _logFolders(config, options),
+    ).setServiceParent(root)
     return root
 
 
@@ -122,6 +131,16 @@ def _observer(config: NodeConfig, options: Options) -> ILogObserver | None:
     if twistd.get("nodaemon"):
         return makeObserver(level, None, form=form)
     return nodeObserver(config.logging, form)
+
+
+def _logFolders(config: NodeConfig, options: Options) -> list[Path]:
+    """Where log files will follow those that L{_observer} opens."""
+    twistd: dict[str, Any] = options.parent or {}
+    if twistd.get("logger") or not config.logging.enabled:
+        return []
+    if twistd.get("logfile") not in (None, "", "-"):
+        return [Path(twistd["logfile"]).absolute().parent]
+    return [] if twistd.get("nodaemon") else [config.logging.path]
 
 
 class _Root(MultiService):

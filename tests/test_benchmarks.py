@@ -10,33 +10,46 @@ import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
+from benchmarks import rounds
+from benchmarks.channel import Channel
+from benchmarks.curves.command import linesOf
+from benchmarks.curves.curve import CURVES
+from benchmarks.curves.growth import steepest
+from benchmarks.curves.plot import drawing
 from benchmarks.implementations import IMPLEMENTATIONS, PRODUCT, Implementation
+from benchmarks.implementations.product import NodeChannel, NotSentToAll, Peer
+from benchmarks.implementations.untilfollowing import untilFollowing
+from benchmarks.load import Load, sizeText
 from benchmarks.operations import OPERATIONS
-from benchmarks.operations.oneway import MessagesLost, checkedValues
+from benchmarks.operations.asking import WrongAnswer, askAll
+from benchmarks.operations.flow import MessagesLost, checkedValues
+from benchmarks.operations.memory import residentBytes
+from benchmarks.operations.operation import orderOf
 from benchmarks.options import parse
 from benchmarks.pair import ChildFailed, Pair
-from benchmarks.report import asJSON, asTable, sizeText
-from benchmarks.rounds import Outcome, Plan
+from benchmarks.report import asJSON, asTable, comparisons
+from benchmarks.rounds import Outcome, Plan, runAll
 from benchmarks.samples import NotInterleaved, Sample, Spread, ratio, spreads
-from benchmarks.window import Tally
+from benchmarks.window import Tally, Window
+from benchmarks.words import Words
+from fiscop2p.testing import MemoryNetwork
+from tests.temporary import temporaryFolder
 
 ROOT = Path(__file__).resolve().parent.parent
+SMALL = Load(64)
 
 
 def samplesOf(*runs: tuple[str, int, float], operation: str = "one-way") -> list[Sample]:
     """Runs of 64 bytes, in the order of time: implementation, round, rate."""
     return [
-        Sample(operation, name, 64, number, turn, {"rate": rate, "cpu": 1 / rate})
+        Sample(operation, name, SMALL, number, turn, {"rate": rate, "cpu": 1 / rate})
         for turn, (name, number, rate) in enumerate(runs, 1)
     ]
-
-
-def words(line: str) -> list[str]:
-    """A command line as the shell splits it."""
-    return line.split()
 
 
 class SpreadTests(SynchronousTestCase):
@@ -93,9 +106,12 @@ class RatioTests(SynchronousTestCase):
         once = samplesOf(("a", 1, 1.0), ("b", 1, 1.0))
         self.refused(once + once)
 
-    def test_refusesSeveralOperations(self) -> None:
+    def test_refusesSeveralOperationsOrLoads(self) -> None:
         one = samplesOf(("a", 1, 1.0), ("b", 1, 1.0))
-        self.refused(one + samplesOf(("a", 2, 1.0), ("b", 2, 1.0), operation="request"))
+        two = samplesOf(("a", 2, 1.0), ("b", 2, 1.0), operation="request")
+        self.refused(one + two)
+        larger = [Sample("one-way", name, Load(1024), 2, 3, {"rate": 1}) for name in "ab"]
+        self.refused(one + larger)
 
     def test_refusesWhatIsNotThere(self) -> None:
         self.refused([])
@@ -107,14 +123,15 @@ class ReportTests(SynchronousTestCase):
 
     def outcome(self, *names: str) -> tuple[Plan, Outcome]:
         """Two rounds of one-way; the later an implementation comes, the slower it is."""
-        keys = ("rate", "megabytes", "senderCPU", "receiverCPU", "busy", "cpu")
+        operation = OPERATIONS["one-way"]
+        keys = {column.key for column in operation.columns} | {"cpu"}
         runs = [(number, index, name) for number in (1, 2) for index, name in enumerate(names)]
         samples = [
-            Sample("one-way", name, 64, number, turn, dict.fromkeys(keys, 12.0 / (index + 1)))
+            Sample("one-way", name, SMALL, number, turn, dict.fromkeys(keys, 12.0 / (index + 1)))
             for turn, (number, index, name) in enumerate(runs)
         ]
         implementations = [IMPLEMENTATIONS[name] for name in names]
-        plan = Plan({OPERATIONS["one-way"]: (64,)}, implementations, 2, 1.0)
+        plan = Plan({operation: (SMALL,)}, implementations, 2, 1.0)
         return plan, Outcome(samples, dict.fromkeys(names, "as it is"))
 
     def test_comparesTheProductWithEveryOther(self) -> None:
@@ -127,6 +144,23 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual(ratios["blocking", "rate"], 3)
         self.assertIn("2.00 x (2.00..2.00)", asTable(plan, outcome))
 
+    def test_comparesVariantsOfTheProductWithItAndWithTheOthers(self) -> None:
+        names = (PRODUCT, "fiscop2p-pyopenssl", "fiscop2p-statistics", "naive", "blocking")
+        found = comparisons([IMPLEMENTATIONS[name] for name in names])
+        self.assertEqual(
+            [(one.name, other.name) for one, other in found],
+            [
+                (PRODUCT, "naive"),
+                (PRODUCT, "blocking"),
+                ("fiscop2p-pyopenssl", PRODUCT),
+                ("fiscop2p-pyopenssl", "naive"),
+                ("fiscop2p-pyopenssl", "blocking"),
+                ("fiscop2p-statistics", PRODUCT),
+                ("fiscop2p-statistics", "naive"),
+                ("fiscop2p-statistics", "blocking"),
+            ],
+        )
+
     def test_comparesNothingWithoutTheProduct(self) -> None:
         plan, outcome = self.outcome("naive", "blocking")
         self.assertEqual(asJSON(plan, outcome)["ratios"], [])
@@ -138,56 +172,169 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual(asJSON(plan, outcome)["ratios"], [])
         self.assertNotIn(" x (", asTable(plan, outcome))
 
+    def test_saysWhereItWasMeasured(self) -> None:
+        plan, outcome = self.outcome(PRODUCT, "naive")
+        environment = asJSON(plan, outcome)["environment"]
+        self.assertEqual(environment["python"], sys.version.split()[0])
+        self.assertIn("twisted", environment["versions"])
+        self.assertIn(environment["processor"], asTable(plan, outcome))
+
     def test_writesSizesAsPeopleDo(self) -> None:
         self.assertEqual(
             [sizeText(size) for size in (64, 1024, 1536, 16384, 1 << 20)],
             ["64 B", "1 KiB", "1536 B", "16 KiB", "1 MiB"],
         )
+        label = OPERATIONS["multicast"].labelOf(Load(1024, 8, 24))
+        self.assertEqual(label, "1 KiB to 8 of 8+24")
 
 
 class OptionsTests(SynchronousTestCase):
     """The command line."""
 
-    def test_measuresEverythingByDefault(self) -> None:
-        plan, wantsJSON = parse([])
+    def parsed(self, line: str) -> Plan:
+        """What a command line asks for."""
+        return parse(line.split()).plan
+
+    def refused(self, line: str) -> None:
+        """A command line that cannot be done."""
+        self.assertRaises(SystemExit, parse, line.split())
+
+    def setUp(self) -> None:
+        self.patch(sys, "stderr", open("/dev/null", "w"))  # noqa: SIM115
+        self.addCleanup(sys.stderr.close)
+
+    def test_measuresEverythingThatIsInstalledByDefault(self) -> None:
+        options = parse([])
+        plan = options.plan
         self.assertEqual(list(plan.operations), list(OPERATIONS.values()))
-        self.assertEqual(list(plan.implementations), list(IMPLEMENTATIONS.values()))
-        self.assertEqual((plan.rounds, plan.seconds, wantsJSON), (5, 1.0, False))
+        all_ = list(IMPLEMENTATIONS.values())
+        self.assertEqual([*plan.implementations, *options.leftOut], all_)
+        self.assertTrue(all(each.isInstalled() for each in plan.implementations))
+        self.assertEqual((plan.rounds, plan.seconds, options.wantsJSON), (5, 1.0, False))
 
     def test_selects(self) -> None:
-        plan, _ = parse(
-            [
-                "-o",
-                "one-way",
-                "-s",
-                "64",
-                "16KiB",
-                "1MiB",
-                "-i",
-                "naive",
-                "fiscop2p",
-                "-r",
-                "3",
-                "-t",
-                "2",
-                "-n",
-                "10",
-            ]
-        )
-        self.assertEqual(plan.operations, {OPERATIONS["one-way"]: (64, 16384, 1 << 20)})
+        plan = self.parsed("-o one-way -s 64 16KiB 1MiB -i naive fiscop2p -r 3 -t 2 -n 10")
+        loads = (Load(64), Load(16384), Load(1 << 20))
+        self.assertEqual(plan.operations, {OPERATIONS["one-way"]: loads})
         self.assertEqual([each.name for each in plan.implementations], ["naive", "fiscop2p"])
         self.assertEqual((plan.rounds, plan.seconds, plan.count), (3, 2.0, 10))
         self.assertEqual(plan.runs(), 3 * 3 * 2)
 
+    def test_sizesAndLinksAreOnlyForThoseThatHaveThem(self) -> None:
+        plan = self.parsed("-o request broadcast memory -s 1KiB -l 2 4")
+        self.assertEqual(
+            list(plan.operations.values()),
+            [
+                (Load(1024),),
+                (Load(1024, 2), Load(1024, 4)),
+                (Load(links=2, spare=200), Load(links=4, spare=200)),
+            ],
+        )
+
+    def test_quickIsAFewOfEverything(self) -> None:
+        plan = self.parsed("--quick -o broadcast multicast sync")
+        loads = [load for loads in plan.operations.values() for load in loads]
+        self.assertTrue(all(max(load[1:]) <= 3 for load in loads), loads)
+        self.assertEqual(plan.rounds, 1)
+
     def test_refusesWhatItCannotMeasure(self) -> None:
-        self.patch(sys, "stderr", open("/dev/null", "w"))  # noqa: SIM115
-        self.addCleanup(sys.stderr.close)
-        for line in ("-s 1GB", "-s 0", "-r 0", "-t 0", "-n x", "-o x", "-o request -i blocking"):
-            self.assertRaises(SystemExit, parse, words(line))
+        for line in ("-s 1GB", "-s 0", "-r 0", "-t 0", "-n x", "-l 0", "-o x", "-o sync -i naive"):
+            self.refused(line)
+
+    def test_leavesOutWhatIsNotInstalledUnlessAskedForIt(self) -> None:
+        absent = Implementation("absent", "there is none", "absent", ("one-way",), needs="no_such")
+        IMPLEMENTATIONS["absent"] = absent
+        self.addCleanup(IMPLEMENTATIONS.pop, "absent")
+        options = parse(["-o", "one-way"])
+        self.assertNotIn(absent, options.plan.implementations)
+        self.assertIn(absent, options.leftOut)
+        self.refused("-i absent fiscop2p")
 
 
-class CountingTests(SynchronousTestCase):
-    """The receiver counts, and the sender checks it."""
+class FakePair:
+    """Two processes that are none; each message takes a millisecond."""
+
+    running: list[tuple[str, Load]] = []
+    counts: list[tuple[str, int]] = []
+    summary = "nothing"
+
+    def __init__(self, implementation: Implementation, folder: Path, load: Load) -> None:
+        self.name = implementation.name
+        self.running.append((self.name, load))
+
+    def connect(self) -> None:
+        """Nothing is there."""
+
+    def run(self, operation: Any, load: Load, count: int, seconds: float) -> Words:
+        """Pretend."""
+        self.counts.append((operation.name, count))
+        return {"seconds": count / 1000}
+
+    def close(self) -> None:
+        """Nothing is there."""
+
+
+class RoundTests(SynchronousTestCase):
+    """In which order what runs, and for how long."""
+
+    def runAll(self, line: str) -> list[Sample]:
+        """Run a command line with processes that are none."""
+        FakePair.running, FakePair.counts = [], []
+        self.patch(rounds, "Pair", FakePair)
+        self.patch(rounds, "makeChains", lambda folder, peers: None)
+        told: list[Sample] = []
+        outcome = runAll(parse(line.split()).plan, told.append)
+        self.assertEqual(told, outcome.samples)
+        return told
+
+    def test_implementationsTakeTurnsInEveryRoundAndTurnAround(self) -> None:
+        samples = self.runAll("-o one-way -s 64 1KiB -i fiscop2p naive blocking -r 2")
+        one = ["fiscop2p", "naive", "blocking"]
+        self.assertEqual(
+            [(each.round, each.load.size, each.implementation) for each in samples],
+            [
+                *((1, size, name) for size in (64, 1024) for name in one),
+                *((2, size, name) for size in (64, 1024) for name in reversed(one)),
+            ],
+        )
+        self.assertEqual([each.turn for each in samples], list(range(1, 13)))
+
+    def test_aRunTakesItsTime(self) -> None:
+        self.runAll("-o one-way -s 64 -i naive -r 1 -t 2")
+        self.assertEqual(FakePair.counts[-1], ("one-way", 2000))
+
+    def test_aRunHasTheMessagesThatWereAskedFor(self) -> None:
+        self.runAll("-o one-way -s 64 -i naive -r 1 -n 7")
+        self.assertEqual(FakePair.counts[-1], ("one-way", 7))
+
+    def test_whatIsNotMessagesRunsOnce(self) -> None:
+        self.runAll("-o memory -i naive -r 1")
+        self.assertEqual(FakePair.counts, [("memory", 1)])
+
+    def test_processesAreNewInEachRoundAndSharedByWhatHasAsManyLinks(self) -> None:
+        self.runAll("-o one-way request broadcast -i naive -r 2")
+        self.assertEqual(FakePair.running, [("naive", Load()), ("naive", Load(links=32))] * 2)
+
+    def test_noOtherRunMeetsTheLinksOfMemoryAndSync(self) -> None:
+        self.runAll("-o one-way memory sync -l 1 -i fiscop2p -r 1")
+        loads = [Load(), Load(links=1, spare=200), Load(links=1, topics=10)]
+        self.assertEqual([load for _, load in FakePair.running], loads)
+
+
+class WindowTests(SynchronousTestCase):
+    """How far ahead a sender may be."""
+
+    def test_neverMoreThanAPeerMayHaveWaiting(self) -> None:
+        for size in (1, 64, 1024, 1 << 20, 5 << 20, 8 << 20):
+            window = Window.toOne(size)
+            self.assertLessEqual(window.steps * window.step * size, 16 << 20)
+            self.assertLessEqual(window.turn, window.step)
+        self.assertEqual(Window.toOne(16 << 20), Window(1, 1, 1))
+
+    def test_aTurnHasAsMuchForEachPeerHoweverManyTheyAre(self) -> None:
+        turns = {Window.toMany(64, links).turn for links in (1, 32, 500)}
+        self.assertEqual(turns, {128})
+        self.assertLess(Window.toMany(64, 500).step, Window.toMany(64, 1).step)
 
     def test_aTallyGivesCreditForEveryStepAndTellsTheEnd(self) -> None:
         given: list[int] = []
@@ -200,34 +347,210 @@ class CountingTests(SynchronousTestCase):
         self.assertEqual((given, tally.messages, tally.bytes), ([2, 4], 5, 15))
 
     def test_lostMessagesAreNoResult(self) -> None:
-        for words in ({"messages": 9, "bytes": 640}, {"messages": 10, "bytes": 639}):
-            self.assertRaises(MessagesLost, checkedValues, words, 64, 10, 1.0, 1.0)
+        for words in ({"messages": 19, "bytes": 1280}, {"messages": 20, "bytes": 1279}):
+            self.assertRaises(MessagesLost, checkedValues, words, 64, 10, 1.0, 1.0, copies=2)
+
+
+class MemoryNetworkTests(SynchronousTestCase):
+    """What the operations do with fiscop2p, on a network in memory."""
+
+    def ends(self, load: Load) -> tuple[NodeChannel, NodeChannel]:
+        """The sender's node, and the receiver's, all connected to it."""
+        self.network = MemoryNetwork(nodes=1 + load.links)
+        self.addCleanup(self.network.stop)
+        self.network.advance(5)
+        node, *others = self.network.nodes
+        there = NodeChannel(others, [Peer(node.nodeID)], load)
+        return NodeChannel([node], [Peer(each.nodeID) for each in others], load), there
+
+    def run_(self, name: str, load: Load, count: int = 1) -> Words:
+        """Do it once; gives the values."""
+        operation = OPERATIONS[name]
+        here, there = self.ends(load)
+
+        async def serve() -> None:
+            while True:
+                await operation.receive(there, self.network.clock, await there.hear())
+
+        serving = Deferred.fromCoroutine(serve())
+        order = orderOf(operation, load, count, 0.01)
+        done = Deferred.fromCoroutine(operation.send(here, self.network.clock, order))
+        for _ in range(100):
+            self.network.advance(0.1)
+        self.assertNoResult(serving)
+        values: Words = self.successResultOf(done)
+        return values
+
+    def test_aMessageOneWayIsCountedOnce(self) -> None:
+        self.assertEqual(self.run_("one-way", Load(64), 10_000)["messages"], 10_000)
+
+    def test_aBroadcastIsCountedAtEveryPeer(self) -> None:
+        self.assertEqual(self.run_("broadcast", Load(64, 3), 500)["messages"], 1500)
+
+    def test_aMulticastIsCountedAtEveryFollower(self) -> None:
+        self.assertEqual(self.run_("multicast", Load(64, 2), 300)["messages"], 600)
+
+    def test_requestsAreAnswered(self) -> None:
+        for name in ("request", "pipelined", "pipelined-callbacks"):
+            values = self.run_(name, Load(64), 200)
+            self.assertEqual(values["messages"], 200)
+            self.assertLessEqual(values["p50"], values["p99"])
+
+    def test_syncEndsWhenAllKnowTheNewTopics(self) -> None:
+        values = self.run_("sync", Load(links=3, topics=4))
+        self.assertGreater(values["seconds"], 0)
+        nodes = self.network.nodes
+        followed = {node.topics for node in nodes}
+        self.assertEqual(len(followed), 1)
+        (topics,) = followed
+        self.assertEqual(len(topics), 4)
+        for peer in nodes[1:]:
+            self.assertEqual(nodes[0].registry.topicsOf(peer.nodeID), topics)
+
+    def test_leavingAPeerOutIsAnError(self) -> None:
+        here, _ = self.ends(Load(64, 2))
+        self.network.cut(*self.network.nodes[:2])
+        self.network.advance(0.1)
+        self.assertRaises(NotSentToAll, here.broadcastAll, [b"payload"])
+        self.assertRaises(NotSentToAll, here.multicastAll, [b"payload"])
+
+    def test_waitingForTopicsEndsWhenTheyAreThese(self) -> None:
+        self.ends(Load(links=1))
+        one, other = self.network.nodes
+        waiting = untilFollowing(one.registry, [other.nodeID], ["a", "b"])
+        for topic in ("a", "b"):
+            self.assertNoResult(waiting)
+            other.subscribe(topic, print)
+            self.network.advance(1)
+        self.successResultOf(waiting)
+        self.successResultOf(untilFollowing(one.registry, [other.nodeID], ["b", "a"]))
+        self.assertNoResult(untilFollowing(one.registry, [other.nodeID], ["a"]))
+
+    def test_waitingForTopicsGoesOnWhileSomebodyFollowsOthersAgain(self) -> None:
+        self.ends(Load(links=2))
+        one, second, third = self.network.nodes
+        waiting = untilFollowing(one.registry, [second.nodeID, third.nodeID], ["a"])
+        for change in (second.subscribe, second.unsubscribe, third.subscribe):
+            change("a", print)
+            self.network.advance(1)
+            self.assertNoResult(waiting)
+        second.subscribe("a", print)
+        self.network.advance(1)
+        self.successResultOf(waiting)
+
+
+class WrongAnswers(Channel):
+    """A channel that answers everything with too little."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ask = lambda payload: succeed(payload[1:])
+        self.call = lambda payload, answered, failed: answered(payload[1:])
+
+    def tell(self, words: Words) -> None:
+        self.wordsArrived(b"{}")
+
+
+class AskingTests(SynchronousTestCase):
+    """Requests."""
+
+    def test_aWrongAnswerIsNoResult(self) -> None:
+        order = orderOf(OPERATIONS["pipelined"], Load(64), 3, 1.0)
+        for callbacks in (False, True):
+            asked = Deferred.fromCoroutine(askAll(WrongAnswers(), order, 2, callbacks))
+            self.failureResultOf(asked, WrongAnswer)
+
+
+class MemoryTests(SynchronousTestCase):
+    """Resident memory."""
+
+    def test_growsWithWhatIsHeld(self) -> None:
+        before = residentBytes()
+        held = bytearray(b"x") * (32 << 20)
+        self.assertGreater(residentBytes() - before, len(held) // 2)
+
+
+class CurveTests(SynchronousTestCase):
+    """What becomes of it as the work grows."""
+
+    def test_steepestIsThePowerThatItGrowsWith(self) -> None:
+        linear = [(x, 3.0 * x) for x in (1, 10, 100)]
+        self.assertAlmostEqual(steepest(linear) or 0, 1)
+        self.assertAlmostEqual(steepest([*linear, (1000, 30_000)]) or 0, 2)
+        self.assertEqual(steepest([(1, 5), (10, 5), (100, 5)]), 0)
+
+    def test_pointsThatAreCloseSayNothing(self) -> None:
+        self.assertIs(steepest([(1, 1), (2, 100)]), None)
+        self.assertIs(steepest([(1, 1)]), None)
+
+    def test_allLoadsAreInOrderAndAllNamesAreKnown(self) -> None:
+        for curve in CURVES.values():
+            places = [curve.xOf(load) for load in curve.loads]
+            self.assertEqual(places, sorted(set(places)))
+            keys = {column.key for column in curve.operation.columns}
+            self.assertIn(curve.time.key, keys)
+            self.assertLessEqual(set(curve.implementations), set(IMPLEMENTATIONS))
+
+    def test_aLineHasTheSpreadOfEveryLoad(self) -> None:
+        curve = CURVES["broadcast"]
+        loads = (Load(64, 1), Load(64, 2))
+        plan = Plan({curve.operation: loads}, [IMPLEMENTATIONS["naive"]], 2, 1.0)
+        samples = [
+            Sample("broadcast", "naive", load, number, turn, {"each": 10.0 * load.links + number})
+            for turn, (number, load) in enumerate((n, load) for n in (1, 2) for load in loads)
+        ]
+        lines = linesOf(curve, curve.time, plan, Outcome(samples, {}))
+        self.assertEqual(lines, {"naive": {1: Spread(11.5, 11, 12), 2: Spread(21.5, 21, 22)}})
+
+    def test_aDrawingHasEveryPointAndItsNames(self) -> None:
+        lines = {"one": [(64, 1.0), (1024, 20.0)], "a < b": [(64, 2.0), (1024, 3.0)]}
+        text = drawing("Title", "size", "us", lines, sizeText, guided=True)
+        picture = ElementTree.fromstring(text)  # noqa: S314 (our own)
+        space = "{http://www.w3.org/2000/svg}"
+        self.assertEqual(len(picture.findall(f".//{space}circle")), 4)
+        texts = {each.text for each in picture.iter(f"{space}text")}
+        wanted = {"Title", "size", "us", "one", "a < b", "64 B", "1 KiB", "1", "100", "linear"}
+        self.assertLessEqual(wanted, texts)
+        places = [each.attrib["points"] for each in picture.iter(f"{space}polyline")]
+        starts = {float(place.split(",")[0]) for place in places}
+        self.assertEqual(starts, {80}, "both lines begin at the axis")
+
+    def test_onePointCanBeDrawnToo(self) -> None:
+        text = drawing("Title", "size", "us", {"one": [(64, 1.0)]}, sizeText, guided=False)
+        self.assertNotIn("linear", text)
+        ElementTree.fromstring(text)  # noqa: S314 (our own)
 
 
 class ProcessTests(SynchronousTestCase):
     """The whole."""
 
+    def run_(self, *arguments: str) -> tuple[dict[str, Any], list[str]]:
+        """Run the command quickly; gives its JSON, and the lines of its progress."""
+        command = [sys.executable, "-m", "benchmarks", *arguments, "--quick", "--json"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        progress = [line for line in done.stderr.splitlines() if line.startswith("[")]
+        report: dict[str, Any] = json.loads(done.stdout)
+        return report, progress
+
     def test_whatAChildFailsOfIsShown(self) -> None:
         absent = Implementation("absent", "there is none", "absent", ())
-        with closing(Pair(absent, Path("absent"))) as pair:
+        with closing(Pair(absent, Path("absent"), Load())) as pair:
             error = self.assertRaises(ChildFailed, pair.connect)
         self.assertIn("KeyError: 'absent'", str(error))
 
     def test_everythingRuns(self) -> None:
         """No threshold: only that every operation of every implementation gives its figures."""
-        command = [sys.executable, "-m", "benchmarks", "--quick", "--json", "--rounds", "2"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        report: dict[str, Any] = json.loads(done.stdout)
-        plan, _ = parse([])
+        report, progress = self.run_()
+        plan = parse(["--quick"]).plan
         expected = {
-            (operation.name, size, each.name)
-            for operation, sizes in plan.operations.items()
-            for size in sizes
+            (operation.name, load, each.name)
+            for operation, loads in plan.operations.items()
+            for load in loads
             for each in plan.able(operation)
         }
         found = {
-            (each["operation"], each["size"], each["implementation"]): each["values"]
+            (each["operation"], Load(**each["load"]), each["implementation"]): each["values"]
             for each in report["results"]
         }
         self.assertEqual(set(found), expected)
@@ -235,8 +558,21 @@ class ProcessTests(SynchronousTestCase):
             for values in (found[key] for key in found if key[0] == operation.name):
                 for column in operation.columns:
                     self.assertLessEqual(values[column.key]["least"], values[column.key]["most"])
-                self.assertGreater(values["rate"]["least"], 0)
-        self.assertEqual(len(report["samples"]), 2 * len(expected))
-        compared = {(each["operation"], each["size"], each["to"]) for each in report["ratios"]}
-        self.assertEqual(compared, {key for key in expected if key[2] != PRODUCT})
-        self.assertEqual(len(done.stderr.splitlines()), len(report["samples"]), done.stderr)
+        self.assertEqual(len(report["samples"]), len(expected))
+        compared = {
+            (each["operation"], Load(**each["load"]), each["to"])
+            for each in report["ratios"]
+            if each["implementation"] == PRODUCT
+        }
+        self.assertEqual(compared, {key for key in expected if not IMPLEMENTATIONS[key[2]].isOurs})
+        self.assertEqual(len(progress), len(expected))
+
+    def test_aCurveIsMeasuredAndDrawn(self) -> None:
+        folder = temporaryFolder(self) / "new" / "folder"
+        report, progress = self.run_("curves", "-c", "sync-topics", "-d", str(folder))
+        (curve,) = report["curves"]
+        self.assertEqual(curve["files"], [str(folder / "sync-topics.svg")])
+        places = [point["x"] for point in curve["lines"][PRODUCT]["points"]]
+        self.assertEqual(places, [1, 3])
+        self.assertEqual(len(progress), 2)
+        ElementTree.parse(folder / "sync-topics.svg")  # noqa: S314 (our own)

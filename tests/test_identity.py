@@ -5,6 +5,7 @@ Tests for L{fiscop2p.identity}.
 from __future__ import annotations
 
 import base64
+import os
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from fiscop2p.chain.authority import PRIME256V1, Authority, IssuedNode
 from fiscop2p.errors import BadCertificate, CredentialsError
@@ -267,6 +268,7 @@ class CredentialsTestCase(SynchronousTestCase):
 
     def write(self, node: IssuedNode, *chain: x509.Certificate) -> None:
         """Write a node's three files, with these certificates in place of its own chain."""
+        (self.conf / "node.key").touch(0o600)
         (self.conf / "node.key").write_bytes(node.keyPEM)
         (self.conf / "node.crt").write_bytes(certificates(*chain) if chain else node.certificatePEM)
         (self.conf / "ca.crt").write_bytes(node.caPEM)
@@ -402,6 +404,51 @@ class GoodCredentialsTests(CredentialsTestCase):
         self.load(datetime(2031, 1, 1, tzinfo=UTC))
 
 
+class FurtherCATests(CredentialsTestCase):
+    """A directory of further CAs."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.more = self.conf / "more"
+        self.more.mkdir()
+        self.other = Authority.makeRoot("other")
+
+    def load(self, now: datetime | None = None) -> Credentials:
+        """Load them with the directory."""
+        return loadCredentials(self.conf, now=now, caPath="more")
+
+    def test_taken(self) -> None:
+        """Files are taken by their ending, or by OpenSSL's hash; each CA once."""
+        third = Authority.makeRoot("third")
+        (self.more / "other.crt").write_bytes(self.other.certificatePEM)
+        (self.more / "third.pem").write_bytes(third.certificatePEM)
+        (self.more / "0a1b2c3d.0").symlink_to("third.pem")
+        (self.more / "README").write_text("hello")
+        self.assertEqual(
+            self.load().anchors,
+            (ROOT.certificate, third.certificate, self.other.certificate),
+        )
+
+    def test_ownCA(self) -> None:
+        """Our own certificate may lead to one of them."""
+        (self.more / "a.crt").write_bytes((self.conf / "ca.crt").read_bytes())
+        (self.conf / "ca.crt").write_bytes(self.other.certificatePEM)
+        self.assertEqual(self.load().path[-1], ROOT.certificate)
+
+    def test_bad(self) -> None:
+        """A directory that is missing or empty, and a bad file in it, are named."""
+        self.assertRefused("more", "no CA in it", ".crt or .pem")
+        (self.more / "a.pem").write_text("hello")
+        self.assertRefused("more/a.pem", "no PEM certificate in it")
+        expired = Authority.makeRoot("old", days=1)
+        (self.more / "a.pem").write_bytes(expired.certificatePEM)
+        tomorrow = datetime.now(UTC) + timedelta(2)
+        self.assertRefused("more/a.pem", "of old expired on", now=tomorrow)
+        (self.more / "a.pem").unlink()
+        self.more.rmdir()
+        self.assertRefused("more", "cannot be read as a directory of CAs: No such file")
+
+
 class FileTests(CredentialsTestCase):
     """Files that are not what they should be."""
 
@@ -515,6 +562,29 @@ class KeyTests(CredentialsTestCase):
         ):
             (self.conf / "node.key").write_bytes(keyPEM(key))
             self.assertRefused("node.key", "does not match", str(self.conf / "node.crt"))
+
+    def test_othersMayReadIt(self) -> None:
+        """A key that others than its owner may read or change is refused, with what to do."""
+        if os.name == "nt":
+            raise SkipTest("Windows has no such modes")
+        key = self.conf / "node.key"
+        for mode in (0o640, 0o620, 0o604, 0o644, 0o666, 0o601):
+            key.chmod(mode)
+            self.assertRefused("node.key", f"(mode {mode:04o})", f"run: chmod 600 {key}")
+        for mode in (0o600, 0o400):
+            key.chmod(mode)
+            self.assertEqual(self.load().identity.nodeID, NODE.nodeID)
+
+    def test_linkToKey(self) -> None:
+        """Where the key is a symbolic link, the file it leads to is what counts."""
+        key = self.conf / "node.key"
+        (self.conf / "secret").write_bytes(key.read_bytes())
+        key.unlink()
+        key.symlink_to("secret")
+        (self.conf / "secret").chmod(0o644)
+        self.assertRefused("node.key", "(mode 0644)")
+        (self.conf / "secret").chmod(0o600)
+        self.load()
 
     def test_publicKey(self) -> None:
         """A public key is no private key."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from ..words import Words, decode, encode
+from ..blockingside import BlockingLink
 
 BATCH: Final = 64 << 10
 """How many bytes are written, and at the most read, at a time."""
@@ -16,7 +16,7 @@ BATCH: Final = 64 << 10
 _LENGTH = struct.Struct(">I")
 
 
-class Link:
+class SocketLink(BlockingLink):
     """Frames behind their length, as C{Int32StringReceiver} has them."""
 
     def __init__(self, connection: ssl.SSLSocket) -> None:
@@ -24,19 +24,7 @@ class Link:
         self._socket = connection
         self._tail = b""
 
-    def tell(self, words: Words) -> None:
-        """Tell the other end something."""
-        frame = encode(words)
-        self._socket.sendall(_LENGTH.pack(len(frame)) + frame)
-
-    def hear(self) -> Words:
-        """Wait for the next words from the other end."""
-        frames = list(self.frames(1))
-        if not frames:
-            raise EOFError("the link between sender and receiver has ended")
-        return decode(bytes(frames[0]))
-
-    def sendAll(self, payloads: Iterator[bytes]) -> None:
+    def sendAll(self, payloads: Iterable[bytes]) -> None:
         """Send payloads, as many as fit into a batch at a time."""
         pack, sendall = _LENGTH.pack, self._socket.sendall
         parts: list[bytes] = []
@@ -57,11 +45,6 @@ class Link:
             sendall(b"".join(parts))
 
     def frames(self, count: int) -> Iterator[bytes | bytearray]:
-        """
-        Receive frames.
-
-        @param count: how many; fewer come only if the other end goes.
-        """
         data, position = self._tail, 0
         unpack, head = _LENGTH.unpack_from, _LENGTH.size
         while count:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -13,6 +13,7 @@ from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.interfaces import (
+    IHandshakeListener,
     IOpenSSLClientConnectionCreator,
     IOpenSSLServerConnectionCreator,
 )
@@ -26,7 +27,8 @@ from fiscop2p.chain.authority import SECP256K1
 from fiscop2p.identity import Credentials
 
 from ..channel import Channel, TwistedEnds
-from ..credentials import credentialsOf
+from ..credentials import RECEIVER, SENDER, credentialsOf
+from ..load import Load
 from ..twistedside import linkEnded, runTwistedSide
 from ..window import Tally
 from ..words import Words, encode
@@ -36,20 +38,28 @@ _DEADLINE = 10.0
 _NUMBER_SIZE = 8
 
 
+@implementer(IHandshakeListener)
 class NaiveProtocol(Int32StringReceiver):
     """
     Strings, and nothing in them but the payload; a request has its number before it.
 
     @ivar received: who takes the strings that come now.
+    @ivar secured: fires with this protocol once TLS stands.
     """
 
     MAX_LENGTH = 100 << 20
 
     received: Callable[[bytes], object]
 
+    def __init__(self) -> None:
+        self.secured: Deferred[NaiveProtocol] = Deferred()
+
     def connectionMade(self) -> None:
         transport: Any = self.transport
         transport.setTcpNoDelay(True)
+
+    def handshakeCompleted(self) -> None:
+        self.secured.callback(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         linkEnded()
@@ -59,31 +69,60 @@ class NaiveProtocol(Int32StringReceiver):
 
 
 class NaiveChannel(Channel):
-    """A connection as operations use it."""
+    """Connections as operations use them."""
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(
+        self,
+        protocols: Sequence[NaiveProtocol],
+        reactor: Any,
+        makeSpare: Callable[[], Deferred[list[NaiveProtocol]]],
+    ) -> None:
+        """
+        @param protocols: all connections but the spare ones.
+        @param makeSpare: makes those.
+        """
         super().__init__()
-        self.protocol = NaiveProtocol()
-        self.protocol.received = self.wordsArrived
         self.ask = self._ask
+        self.call = self._call
+        self._protocols = protocols
+        self._protocol = protocols[0]
         self._reactor = reactor
+        self._makeSpare = makeSpare
+        self._spare: list[NaiveProtocol] | None = None
         self._numbers = count()
         self._pending: dict[bytes, Deferred[bytes]] = {}
+        self._hearWords()
+
+    def _hearWords(self) -> None:
+        for protocol in self._protocols:
+            protocol.received = self.wordsArrived
+
+    def tell(self, words: Words) -> None:
+        self._protocol.sendString(encode(words))
 
     def sendAll(self, payloads: Iterable[bytes]) -> None:
-        send = self.protocol.sendString
+        send = self._protocol.sendString
         for payload in payloads:
             send(payload)
 
-    def tell(self, words: Words) -> None:
-        self.protocol.sendString(encode(words))
+    def broadcastAll(self, payloads: Iterable[bytes]) -> None:
+        protocols = self._protocols
+        for payload in payloads:
+            for protocol in protocols:
+                protocol.sendString(payload)
+
+    def multicastAll(self, payloads: Iterable[bytes]) -> None:
+        """The spare ones follow nothing."""
+        self.broadcastAll(payloads)
+
+    async def makeSpareLinks(self) -> None:
+        if self._spare is None:
+            self._spare = await self._makeSpare()
 
     def expect(self, tally: Tally) -> None:
-        self.protocol.received = tally.payloadArrived
+        for protocol in self._protocols:
+            protocol.received = tally.payloadArrived
         tally.full.addCallback(lambda _: self._hearWords())
-
-    def _hearWords(self) -> None:
-        self.protocol.received = self.wordsArrived
 
     def _ask(self, payload: bytes) -> Deferred[bytes]:
         number = next(self._numbers).to_bytes(_NUMBER_SIZE)
@@ -93,9 +132,14 @@ class NaiveChannel(Channel):
 
         done: Deferred[bytes] = Deferred(forget)
         self._pending[number] = done
-        self.protocol.received = self._answered
-        self.protocol.sendString(number + payload)
+        self._protocol.received = self._answered
+        self._protocol.sendString(number + payload)
         return done.addTimeout(_DEADLINE, self._reactor)
+
+    def _call(
+        self, payload: bytes, answered: Callable[[bytes], object], failed: Callable[[Any], object]
+    ) -> object:
+        return self._ask(payload).addCallbacks(answered, failed)
 
     def _answered(self, string: bytes) -> None:
         done = self._pending.pop(string[:_NUMBER_SIZE])
@@ -111,9 +155,9 @@ class NaiveChannel(Channel):
             left -= 1
             if not left:
                 self._hearWords()
-            self.protocol.sendString(string)
+            self._protocol.sendString(string)
 
-        self.protocol.received = answerOne
+        self._protocol.received = answerOne
 
 
 @implementer(IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator)
@@ -139,10 +183,11 @@ class PlainContext:
 
 
 class NaiveEnds(TwistedEnds):
-    """A connection, from either side."""
+    """Connections, from either side; all to the same port."""
 
     def __init__(self, role: str, folder: Path, reactor: Any) -> None:
-        credentials = credentialsOf(folder, role, "pyopenssl")
+        number = SENDER if role == "sender" else RECEIVER
+        credentials = credentialsOf(folder, number, "pyopenssl")
         self._context = PlainContext(credentials)
         self._reactor = reactor
         version = SSL.SSLeay_version(SSL.SSLEAY_VERSION).decode()
@@ -151,33 +196,53 @@ class NaiveEnds(TwistedEnds):
             f"({version}), {credentials.curve}"
         )
 
-    def listen(self, opened: Callable[[Channel], object]) -> Words:
-        factory = _Accepting(lambda: NaiveChannel(self._reactor), opened)
-        secured = TLSMemoryBIOFactory(self._context, False, factory)
-        port = self._reactor.listenTCP(0, secured, interface=_HOST)
+    def listen(self, load: Load, opened: Callable[[Channel], object]) -> Words:
+        protocols: list[NaiveProtocol] = []
+
+        def secured(protocol: NaiveProtocol) -> None:
+            protocols.append(protocol)
+            if len(protocols) == load.links:
+                opened(NaiveChannel(protocols[:], self._reactor, _noneToMake))
+
+        factory = _Accepting(secured)
+        below = TLSMemoryBIOFactory(self._context, False, factory)
+        port = self._reactor.listenTCP(0, below, interface=_HOST)
         return {"port": port.getHost().port}
 
-    def connect(self, where: Words) -> Deferred[Any]:
-        channel = NaiveChannel(self._reactor)
-        factory = Factory.forProtocol(lambda: channel.protocol)
-        endpoint = TCP4ClientEndpoint(self._reactor, _HOST, where["port"])
-        secured = TLSMemoryBIOFactory(self._context, True, factory)
-        return endpoint.connect(secured).addCallback(lambda _: channel)
+    def connect(self, load: Load, where: Words) -> Deferred[Any]:
+        return Deferred.fromCoroutine(self._connect(load, where["port"]))
+
+    async def _connect(self, load: Load, port: int) -> Channel:
+        def makeSpare() -> Deferred[list[NaiveProtocol]]:
+            return Deferred.fromCoroutine(self._dial(port, load.spare))
+
+        return NaiveChannel(await self._dial(port, load.links), self._reactor, makeSpare)
+
+    async def _dial(self, port: int, links: int) -> list[NaiveProtocol]:
+        """One after the other, so that the other side knows which is the first."""
+        endpoint = TCP4ClientEndpoint(self._reactor, _HOST, port)
+        factory = TLSMemoryBIOFactory(self._context, True, Factory.forProtocol(NaiveProtocol))
+        protocols = []
+        for _ in range(links):
+            below: Any = await endpoint.connect(factory)
+            protocols.append(await below.wrappedProtocol.secured)
+        return protocols
+
+
+def _noneToMake() -> Deferred[list[NaiveProtocol]]:
+    raise AssertionError("the receiver dials nobody")
 
 
 class _Accepting(Factory):
-    def __init__(
-        self, make: Callable[[], NaiveChannel], opened: Callable[[Channel], object]
-    ) -> None:
-        self._make = make
-        self._opened = opened
+    def __init__(self, secured: Callable[[NaiveProtocol], object]) -> None:
+        self._secured = secured
 
     def buildProtocol(self, address: Any) -> NaiveProtocol:
-        channel = self._make()
-        self._opened(channel)
-        return channel.protocol
+        protocol = NaiveProtocol()
+        protocol.secured.addCallback(self._secured)
+        return protocol
 
 
-def runSide(role: str, folder: Path) -> None:
+def runSide(role: str, folder: Path, load: Load) -> None:
     """Be one of the two processes."""
-    runTwistedSide(role, partial(NaiveEnds, role, folder))
+    runTwistedSide(role, load, partial(NaiveEnds, role, folder))

@@ -2,5 +2,14 @@
 
 from .directory import DEFAULT_AGENCY, MadeNode, addAgency, addNodes, buildChain
 from .plan import ChainPlan
+from .revoking import revoke
 
-__all__ = ["DEFAULT_AGENCY", "ChainPlan", "MadeNode", "addAgency", "addNodes", "buildChain"]
+__all__ = [
+    "DEFAULT_AGENCY",
+    "ChainPlan",
+    "MadeNode",
+    "addAgency",
+    "addNodes",
+    "buildChain",
+    "revoke",
+]

@@ -6,6 +6,8 @@ Nothing here reads or writes a file; L{fiscop2p.chain} does.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -161,6 +163,7 @@ class Authority:
         notBefore: datetime | None = None,
         notAfter: datetime | None = None,
         basicConstraints: bool | None = False,
+        key: ec.EllipticCurvePrivateKey | None = None,
     ) -> IssuedNode:
         """
         Make the key and the certificate of a node.
@@ -171,9 +174,10 @@ class Authority:
         @param notAfter: when it expires instead of after C{days}; with a time zone.
         @param basicConstraints: what it says about being a CA; L{None} leaves the extension out.
             FISCO BCOS 2.x lets in only nodes whose certificate says C{False}.
+        @param key: the key of a node that is to stay itself, instead of a new one.
         @raise ChainError: C{days} is not positive, or this authority has expired.
         """
-        key = _newKey(self.key.curve)
+        key = _newKey(self.key.curve) if key is None else key
         validity = self._within(days, notBefore, notAfter)
         builder = self._issue(_subject(name, "node"), key, validity)
         if basicConstraints is not None:
@@ -181,6 +185,36 @@ class Authority:
             builder = builder.add_extension(constraints, critical=False)
         builder = builder.add_extension(_NODE_USAGE, critical=False)
         return IssuedNode(key, builder.sign(self.key, hashes.SHA256()), self._above)
+
+    def issueList(
+        self,
+        revoked: Iterable[x509.RevokedCertificate],
+        days: int = DEFAULT_DAYS,
+        *,
+        notBefore: datetime | None = None,
+        notAfter: datetime | None = None,
+    ) -> x509.CertificateRevocationList:
+        """
+        Make a revocation list, which takes the place of all lists before it.
+
+        @param revoked: its entries; see L{revocation}.
+        @param days: how long it is valid, at most as long as this authority's certificate.
+        @param notBefore: when it becomes valid instead of yesterday; with a time zone.
+        @param notAfter: when the next one is due instead of after C{days}; with a time zone.
+        @raise ChainError: C{days} is not positive, or this authority has expired.
+        """
+        start, end = self._within(days, notBefore, notAfter)
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self.certificate.subject)
+            .last_update(start)
+            .next_update(end)
+            .add_extension(x509.CRLNumber(time.time_ns()), critical=False)
+            .add_extension(_keyIdentifier(self.certificate), critical=False)
+        )
+        for entry in revoked:
+            builder = builder.add_revoked_certificate(entry)
+        return builder.sign(self.key, hashes.SHA256())
 
     def _within(
         self, days: int, notBefore: datetime | None = None, notAfter: datetime | None = None
@@ -201,6 +235,24 @@ class Authority:
     ) -> x509.CertificateBuilder:
         builder = _builder(subject, self.certificate.subject, key, validity)
         return builder.add_extension(_keyIdentifier(self.certificate), critical=False)
+
+
+def revocation(
+    certificate: x509.Certificate, reason: x509.ReasonFlags | None = None
+) -> x509.RevokedCertificate:
+    """
+    The entry of a revocation list by which a certificate is revoked from now on.
+
+    @param reason: why, if that is to be told.
+    """
+    entry = (
+        x509.RevokedCertificateBuilder()
+        .serial_number(certificate.serial_number)
+        .revocation_date(datetime.now(UTC).replace(microsecond=0))
+    )
+    if reason is not None:
+        entry = entry.add_extension(x509.CRLReason(reason), critical=False)
+    return entry.build()
 
 
 _USES = (

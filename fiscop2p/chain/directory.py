@@ -78,7 +78,7 @@ def buildChain(
     root = Authority.makeRoot(curve=curve, days=days)
     issuer = root.issueAgency(agency, days)
     nodes = _issueNodes(issuer, places, days)
-    with _stage(directory.parent) as stage:
+    with staged(directory.parent) as stage:
         chain = stage / directory.name
         _writeAuthority(chain / "cert", "ca", root)
         _writeAgency(chain / "cert" / agency, issuer)
@@ -121,7 +121,7 @@ def addNodes(
                 "bring its directory back, or choose other ports (-p)"
             )
     nodes = _issueNodes(issuer, places, days)
-    with _stage(directory) as stage:
+    with staged(directory) as stage:
         _writeNodes(stage, nodes, [*addresses, *(place.address for place in places)], ipv6)
         for ip in hosts:
             if not (directory / ip).exists():
@@ -145,9 +145,9 @@ def addAgency(directory: Path, name: str, *, days: int = DEFAULT_DAYS) -> Path:
     target = certificates / name
     if os.path.lexists(target):
         raise ChainError(f"{target} exists; choose another name (-a)")
-    root = _readAuthority(certificates / "ca.key", certificates / "ca.crt")
+    root = readAuthority(certificates / "ca.key", certificates / "ca.crt")
     agency = root.issueAgency(name, days)
-    with _stage(certificates) as stage:
+    with staged(certificates) as stage:
         _writeAgency(stage / name, agency)
         os.rename(stage / name, target)
     return target
@@ -175,7 +175,7 @@ def _madeNodes(directory: Path, nodes: Iterable[_NewNode]) -> tuple[MadeNode, ..
 
 
 @contextmanager
-def _stage(parent: Path) -> Iterator[Path]:
+def staged(parent: Path) -> Iterator[Path]:
     """A directory to write in before all is renamed to its place; what is left in it is removed."""
     if not parent.is_dir():
         raise ChainError(f"{parent} is not a directory; make it first")
@@ -256,10 +256,16 @@ def _readAgency(directory: Path, name: str) -> Authority:
     home = directory / "cert" / name
     if (directory / "cert").is_dir() and not home.is_dir():
         raise ChainError(f"{home} is missing; make the agency with: fiscop2p chain add-agency")
-    return _readAuthority(home / "agency.key", home / "agency.crt", home / "ca.crt")
+    return readAuthority(home / "agency.key", home / "agency.crt", home / "ca.crt")
 
 
-def _readAuthority(key: Path, certificate: Path, root: Path | None = None) -> Authority:
+def readAuthority(key: Path, certificate: Path, root: Path | None = None) -> Authority:
+    """
+    Read a CA or an agency.
+
+    @param root: the file of the CA above an agency.
+    @raise ChainError: a file is missing or wrong.
+    """
     try:
         return Authority.fromPEM(
             key.read_bytes(), certificate.read_bytes(), root.read_bytes() if root else b""

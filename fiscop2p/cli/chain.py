@@ -10,12 +10,12 @@ from pathlib import Path
 
 from twisted.python import usage
 
-from ..chain import DEFAULT_AGENCY, MadeNode, addAgency, addNodes, buildChain
+from ..chain import DEFAULT_AGENCY, MadeNode, addAgency, addNodes, buildChain, revoke
 from ..chain.authority import DEFAULT_DAYS, PRIME256V1, SECP256K1
 from ..chain.plan import DEFAULT_PORTS, ChainPlan, Ports, parseHosts
 from ..errors import ChainError
 from ..identity import abridged
-from .command import Command
+from .command import JSON_FLAG, Command
 
 
 def _days(text: str) -> int:
@@ -25,6 +25,7 @@ def _days(text: str) -> int:
 
 
 class _ChainCommand(Command):
+    optFlags = [JSON_FLAG]
     optParameters = [
         ["output", "o", "nodes", "The directory of the chain."],
         ["days", "X", DEFAULT_DAYS, "For how many days new certificates are valid.", _days],
@@ -82,6 +83,9 @@ class AddNodeOptions(_NodesCommand):
             days=self["days"],
             ipv6=bool(self["ipv6"]),
         )
+        if self.isJSON:
+            self.tell({"nodes": list(map(_nodeFields, nodes))})
+            return 0
         _printNodes(f"Added to the chain in {self.directory}:", nodes)
         print("The other nodes' files are as they were: the new nodes connect to them.")
         _printNext(node.directory / "start.sh" for node in nodes)
@@ -107,9 +111,46 @@ class AddAgencyOptions(_ChainCommand):
         """Make the agency."""
         name = self["agency"]
         made = addAgency(self.directory, name, days=self["days"])
+        if self.isJSON:
+            self.tell({"agency": name, "directory": str(made)})
+            return 0
         print(f"Added agency {name} in {made}; its key makes nodes of the chain: keep it private.")
         output = shlex.quote(str(self.directory))
         print(f"Next: fiscop2p chain add-node -a {name} -l 127.0.0.1:1 -o {output}")
+        return 0
+
+
+class RevokeOptions(_ChainCommand):
+    """C{fiscop2p chain revoke}."""
+
+    longdesc = (
+        "Revokes the certificate of a node or an agency: puts it on the revocation list of its "
+        "issuer, in cert/crl.pem of the chain. A node obeys that once it has the file."
+    )
+
+    def getSynopsis(self) -> str:
+        """Say how the command line starts."""
+        return "Usage: fiscop2p chain revoke [options] DIRECTORY|CERTIFICATE"
+
+    def parseArgs(self, *arguments: str) -> None:
+        """Take what is to be revoked."""
+        if len(arguments) != 1:
+            raise usage.UsageError(
+                "name one directory of a node or an agency, or the file of its certificate"
+            )
+        self.what = Path(arguments[0])
+
+    def run(self) -> int:
+        """Put it on the list."""
+        made = revoke(self.directory, self.what, days=self["days"])
+        if self.isJSON:
+            self.tell({"name": made.name, "issuer": made.issuer, "file": str(made.file)})
+            return 0
+        print(f"Revoked {made.name}: it is on the list of {made.issuer} in {made.file}.")
+        print(
+            f"Next: copy that file into conf/ of each node, set crl_file={made.file.name} in "
+            "[network_security] of its config.ini, and send it SIGHUP."
+        )
         return 0
 
 
@@ -119,6 +160,7 @@ class ChainOptions(_NodesCommand):
     subCommands = [
         ["add-node", None, AddNodeOptions, "Add nodes to a chain."],
         ["add-agency", None, AddAgencyOptions, "Add an agency to a chain."],
+        ["revoke", None, RevokeOptions, "Revoke the certificate of a node or an agency."],
     ]
     optParameters = [
         ["ports", "p", DEFAULT_PORTS, "P2P,CHANNEL,RPC ports of the first node of each IP."],
@@ -154,12 +196,24 @@ class ChainOptions(_NodesCommand):
             curve=self["curve"],
             ipv6=bool(self["ipv6"]),
         )
+        if self.isJSON:
+            self.tell({"nodes": list(map(_nodeFields, nodes))})
+            return 0
         _printNodes(f"Made a chain in {self.directory}:", nodes)
         print(f"The keys in {self.directory / 'cert'} make nodes of the chain: keep them private.")
         if len(self.plan.hosts) > 1:
             print("Copy the directory of each IP to its machine.")
         _printNext(self.directory / ip / "start_all.sh" for ip in self.plan.hosts)
         return 0
+
+
+def _nodeFields(node: MadeNode) -> dict[str, str]:
+    return {
+        "name": node.place.name,
+        "nodeID": node.nodeID,
+        "address": str(node.place.address),
+        "directory": str(node.directory),
+    }
 
 
 def _printNodes(title: str, nodes: Iterable[MadeNode]) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -16,21 +17,23 @@ from typing import Final
 from twisted.internet.task import Clock
 from twisted.python import usage
 
-from ..config import LogConfig, NodeConfig, checkConfig, loadConfig
-from ..settings import Address, Settings
+from ..config import AdminConfig, LogConfig, NodeConfig, checkConfig, loadConfig
+from ..config.files import FilesConfig
+from ..expiry import LIST_SOON, SOON
+from ..settings import Address
 from ..tls import chooseTLS
-from .command import Command
+from .command import JSON_FLAG, Command
 
 _CONNECT_TIMEOUT: Final = 3.0
 _AT_ONCE: Final = 16
 _MEBIBYTE: Final = 1024 * 1024
-_SOON: Final = 30
-"""Days: certificates that end sooner are pointed out."""
 
 
 class CheckOptions(Command):
     """C{fiscop2p check}."""
 
+    arguments = ("files",)
+    optFlags = [JSON_FLAG]
     longdesc = (
         "Says everything that is wrong with a node's config.ini and its certificates, or else what "
         "would run: who the node is, how long its certificates last, which TLS and frames it "
@@ -50,15 +53,24 @@ class CheckOptions(Command):
     def run(self) -> int:
         """Check it, and report."""
         mistakes = checkConfig(self.config)
-        for mistake in mistakes:
-            print(mistake, file=sys.stderr)
         if mistakes:
+            if self.isJSON:
+                self.tell({"mistakes": list(map(str, mistakes))})
+            else:
+                print(*mistakes, sep="\n", file=sys.stderr)
             return 1
         config = loadConfig(self.config)
         tls = chooseTLS(config.credentials, Clock(), config.settings.tls)
-        for what, words in _describe(config, tls.name):
+        facts = _describe(config, tls.name)
+        if self.isJSON:
+            peers = [{"address": str(peer), "words": words} for peer, words in _peers(config)]
+            listed = [{"what": what, "words": words} for what, words in facts]
+            self.tell({"mistakes": [], "facts": listed, "peers": peers})
+            return 0
+        for what, words in facts:
             _tell(what, words)
-        _tellPeers(config.settings)
+        for peer, words in _peers(config):
+            _tell("Peer", f"{peer} {words}")
         return 0
 
 
@@ -78,12 +90,19 @@ def _describe(config: NodeConfig, tls: str) -> list[tuple[str, str]]:
         ("Frames", settings.dialect.name + (", compressed" if settings.compress else "")),
         ("Lists", str(config.access)),
         ("JSON-RPC", _rpc(config.rpc)),
+        ("Admin", _admin(config.admin)),
+        ("Files", _files(config.files)),
         ("Logs", _logs(config.logging)),
         ("Limits", _limits(config)),
     ]
     if config.statisticsInterval is not None:
         lines.append(("Counts", f"traffic, every {config.statisticsInterval:g} s"))
-    lines += [("Expires", _expiry(*expiry)) for expiry in credentials.expiries]
+    lines += [("Expires", _expiry(*expiry, SOON)) for expiry in credentials.expiries]
+    lines += [("Revoked", str(credentials.revocations))] if credentials.revocations else []
+    lines += [
+        ("Expires", _expiry(f"revocation list of {name}", end, LIST_SOON))
+        for name, end in credentials.revocations.expiries
+    ]
     for what, keys in (("Unused", config.unused), ("Unknown", config.unknown)):
         if keys:
             lines.append((what, ", ".join(keys)))
@@ -95,6 +114,23 @@ def _rpc(address: Address | None) -> str:
         return "none, for there is no jsonrpc_listen_port in [rpc]"
     isOpen = not ip_address(address.host).is_loopback
     return f"{address}{'; OPEN: whoever reaches it may change the peers' if isOpen else ''}"
+
+
+def _admin(admin: AdminConfig | None) -> str:
+    if admin is None:
+        return "off: nobody can ask this node"
+    page = "no page" if admin.address is None else f"page at http://{admin.address}/"
+    may = "" if admin.address is None else f", which may {'act' if admin.token else 'only look'}"
+    return f"{admin.socket}, {page}{may}"
+
+
+def _files(files: FilesConfig | None) -> str:
+    if files is None:
+        return "none are taken, for there is no section [files]"
+    return (
+        f"taken into {files.folder}, of {files.maxFileSize // _MEBIBYTE} MB at most, "
+        f"{files.maxTotalSize // _MEBIBYTE} MB in all"
+    )
 
 
 def _logs(logging: LogConfig) -> str:
@@ -116,19 +152,18 @@ def _limits(config: NodeConfig) -> str:
     )
 
 
-def _expiry(name: str, end: datetime) -> str:
+def _expiry(name: str, end: datetime, soon: int) -> str:
     days = (end - datetime.now(UTC)).days
-    hint = "; RENEW IT SOON" if days < _SOON else ""
+    hint = "; RENEW IT SOON" if days < soon else ""
     return f"{name} on {end:%Y-%m-%d} (in {days} days){hint}"
 
 
-def _tellPeers(settings: Settings) -> None:
+def _peers(config: NodeConfig) -> Iterator[tuple[Address, str]]:
     """Try all peers side by side, and tell of each as soon as those before it are told."""
-    attempt = partial(_try, settings.listen)
+    settings = config.settings
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        peers = settings.peers
-        for address, words in zip(peers, threads.map(attempt, peers), strict=True):
-            _tell("Peer", f"{address} {words}")
+        tried = threads.map(partial(_try, settings.listen), settings.peers)
+        yield from zip(settings.peers, tried, strict=True)
 
 
 def _try(own: Address, address: Address) -> str:

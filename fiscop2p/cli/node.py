@@ -37,6 +37,7 @@ class NodeOptions(usage.Options):
     )
     optParameters = [
         ["config", "c", "config.ini", "the node's config.ini; paths in it start at its folder"],
+        ["port", "p", None, "where to listen instead: systemd:domain=INET:index=0, tcp:30300"],
         ["tls", None, "auto", f"TLS implementation: {', '.join(TLS_CHOICES)}"],
         ["log-format", None, "text", f"what lines of the log are: {', '.join(LOG_FORMS)}"],
     ]
@@ -98,7 +99,7 @@ class _Process:
         self._options = options
         self._reactor: Any = reactor
         config = loadConfig(options["config"])
-        self._daemon = Daemon(config, options["tls"], reactor)
+        self._daemon = Daemon(config, options["tls"], reactor, options["port"])
         self._observer = self._makeObserver(config)
 
     def run(self) -> None:

@@ -25,21 +25,23 @@ _OLD_NAMES: Final = {
 _USED: Final = {
     "rpc": "listen_ip jsonrpc_listen_ip jsonrpc_listen_port",
     "p2p": "listen_ip listen_port enable_compress connection_warning peers_param_limit "
-    "max_nodes_limit",
-    "network_security": "data_path key cert ca_cert",
+    "max_nodes_limit max_handshakes max_inbound_peers max_links_per_host max_accept_rate",
+    "network_security": "data_path key cert ca_cert ca_path crl_file",
     "storage_security": "enable",
     "chain": "id sm_crypto",
     "compatibility": "supported_version",
     "log": "enable log_path level enable_console_output enable_statistic stat_flush_interval "
     "max_log_file_size flush format log_name_pattern enable_rotate_by_hour",
     "flow_control": "outgoing_bandwidth_limit",
+    "admin": "listen token token_file names",
+    "files": "folder max_file_size max_total_size",
 }
 
 _UNUSED: Final = {
     "rpc": "channel_listen_ip channel_listen_port channel_thread_count jsonrpc_thread_count "
     "disable_dynamic_group act_as_group_member",
     "group": "group_data_path group_config_path",
-    "network_security": "ca_path check_cert_issuer",
+    "network_security": "check_cert_issuer",
     "storage_security": "key_manager_ip key_manager_port cipher_data_key",
     "chain": "sm_crypto_channel rsa_crypto_channel",
     "log": "rotate_name_pattern compress_archive_file archive_path max_archive_size "

@@ -21,6 +21,8 @@ from ..service import P2PService, makeNode
 from ..settings import Address, Settings
 from ..tls import chooseTLS
 from . import values
+from .admin import AdminConfig, readAdmin
+from .files import FilesConfig, readFiles
 from .inifile import IniFile, boolean, inOrder, portNumber
 from .known import NUMBERED, readConfig, withoutEffect
 from .lists import readLists
@@ -44,6 +46,8 @@ class NodeConfig:
     @ivar credentials: the node's key and certificates.
     @ivar logging: what is logged, and where.
     @ivar rpc: where JSON-RPC listens, or L{None} if the file names no port for it.
+    @ivar admin: where operators ask the running node, or L{None} if they cannot.
+    @ivar files: where other nodes may leave files, or L{None} if they may not.
     @ivar peersParamLimit: how many addresses one JSON-RPC request may add or erase.
     @ivar maxNodesLimit: how many addresses there may be in all, when JSON-RPC adds some.
     @ivar statisticsInterval: how often the network statistics are written, in seconds, or L{None}
@@ -64,6 +68,8 @@ class NodeConfig:
     credentials: Credentials
     logging: LogConfig
     rpc: Address | None = None
+    admin: AdminConfig | None = None
+    files: FilesConfig | None = None
     peersParamLimit: int = 10
     maxNodesLimit: int = 100
     statisticsInterval: float | None = None
@@ -125,6 +131,22 @@ def nodeFromConfig(path: Path | str, reactor: Any = None) -> P2PService:
     return loadConfig(path).makeNode(reactor)
 
 
+def credentialsFromConfig(path: Path | str) -> Credentials:
+    """
+    Read the key and certificates that a C{config.ini} names, and nothing else in it.
+
+    @raise ConfigError: there is no such file, or it cannot be read, or a line in it is none of an
+        INI file, or names no file.
+    @raise CredentialsError: the key or a certificate is missing or wrong; names the file.
+    """
+    ini = readConfig(path)
+    credentials = _credentials(ini, Path(path).absolute().parent)
+    ini.check()
+    if isinstance(credentials, SetupError):
+        raise credentials
+    return credentials
+
+
 def _read(path: Path | str, tryTLS: bool) -> tuple[NodeConfig | SetupError, list[SetupError]]:
     """
     Read all that is there.
@@ -141,6 +163,8 @@ def _read(path: Path | str, tryTLS: bool) -> tuple[NodeConfig | SetupError, list
     settings = _settings(ini, version)
     logging = _logging(ini, file.parent)
     rpc = _rpc(ini)
+    admin = readAdmin(ini, file.parent)
+    files = readFiles(ini, file.parent)
     peersParamLimit, maxNodesLimit = _limits(ini)
     interval = _statisticsInterval(ini)
     chainID = ini.value("chain", "id", str, NodeConfig.chainID)
@@ -164,6 +188,8 @@ def _read(path: Path | str, tryTLS: bool) -> tuple[NodeConfig | SetupError, list
         credentials=credentials,
         logging=logging,
         rpc=rpc,
+        admin=admin,
+        files=files,
         peersParamLimit=peersParamLimit,
         maxNodesLimit=maxNodesLimit,
         statisticsInterval=interval,
@@ -187,6 +213,10 @@ def _settings(ini: IniFile, version: str) -> Settings:
         peers=tuple(dict.fromkeys(ini.values("p2p", NUMBERED["p2p"], Address.parse))),
         dialect=values.dialectOf(version),
         compress=ini.value("p2p", "enable_compress", boolean, Settings.compress),
+        maxHandshakes=_limit(ini, "max_handshakes", Settings.maxHandshakes),
+        maxInboundPeers=_limit(ini, "max_inbound_peers", Settings.maxInboundPeers),
+        maxLinksPerHost=_limit(ini, "max_links_per_host", Settings.maxLinksPerHost),
+        maxAcceptRate=_limit(ini, "max_accept_rate", int(Settings.maxAcceptRate)),
         outgoingBandwidth=ini.value(
             "flow_control", "outgoing_bandwidth_limit", values.bandwidth, None
         ),
@@ -194,6 +224,10 @@ def _settings(ini: IniFile, version: str) -> Settings:
             "p2p", "connection_warning", boolean, Settings.connectionWarning
         ),
     )
+
+
+def _limit(ini: IniFile, key: str, default: int) -> int:
+    return ini.value("p2p", key, values.countingNumber, default)
 
 
 def _rpc(ini: IniFile) -> Address | None:
@@ -206,8 +240,8 @@ def _rpc(ini: IniFile) -> Address | None:
 
 def _limits(ini: IniFile) -> tuple[int, int]:
     return (
-        ini.value("p2p", "peers_param_limit", values.countingNumber, NodeConfig.peersParamLimit),
-        ini.value("p2p", "max_nodes_limit", values.countingNumber, NodeConfig.maxNodesLimit),
+        _limit(ini, "peers_param_limit", NodeConfig.peersParamLimit),
+        _limit(ini, "max_nodes_limit", NodeConfig.maxNodesLimit),
     )
 
 
@@ -237,8 +271,10 @@ def _credentials(ini: IniFile, folder: Path) -> Credentials | SetupError:
     key = ini.value(section, "key", values.place, "node.key")
     certificate = ini.value(section, "cert", values.place, "node.crt")
     ca = ini.value(section, "ca_cert", values.place, "ca.crt")
+    caPath = ini.value(section, "ca_path", str, "") or None
+    crl = ini.value(section, "crl_file", values.place, None)
     try:
-        return loadCredentials(directory, key, certificate, ca)
+        return loadCredentials(directory, key, certificate, ca, caPath=caPath, crl=crl)
     except SetupError as error:
         return error
 

@@ -78,6 +78,11 @@ def nodeID(text: str) -> str:
     return found
 
 
+def mebibytes(text: str) -> int:
+    """A size in MB; given back in bytes."""
+    return countingNumber(text) * _MEBIBYTE
+
+
 def logSize(text: str) -> int:
     """The size of a log file in MB, which is never less than 100; given back in bytes."""
     return max(countingNumber(text), _LEAST_LOG_SIZE) * _MEBIBYTE

@@ -43,17 +43,24 @@ class AccountedProtocol(PeerProtocol):
             self._parser = _CountingParser(links.settings, statistics)
 
     def send(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
-        """Encode a message, and queue its frame; see L{PeerProtocol.send}."""
-        self.write(self._encode(protocolID, packetType, seq, payload))
+        """Encode a message, queue its frame, and account for it; see L{PeerProtocol.send}."""
+        super().send(protocolID, packetType, seq, payload)
+        # What is larger has gone through C{write}.
+        if len(payload) <= self._mostPlain:
+            self._account(protocolID, self._headerSize + len(payload))
 
     def write(self, frame: EncodedFrame) -> None:
         """Queue an encoded frame, and account for it; see L{PeerProtocol.write}."""
         super().write(frame)
+        length, _, protocolID, _, _ = self._unpackHeader(frame[0])
+        self._account(protocolID, length)
+
+    def _account(self, protocolID: int, length: int) -> None:
         if self.closeReason is not None:
             return
-        length, _, protocolID, _, _ = self._unpackHeader(frame[0])
         if self._statistics is not None:
             self._statistics.sent[protocolID] += length
+            self._statistics.framesSent[protocolID] += 1
         if self._limiter is not None and protocolID not in _NOT_CHARGED:
             self._limiter.acquireWithoutWait(length)
 
@@ -68,7 +75,8 @@ class _CountingParser(FrameParser):
     def feed(self, data: bytes) -> Generator[Frame, None, None]:
         """Take the next chunk of the stream; see L{FrameParser.feed}."""
         self._statistics.tidy()
-        received = self._statistics.received
+        received, frames = self._statistics.received, self._statistics.framesReceived
         for frame in super().feed(data):
             received[frame[2]] += frame[0]
+            frames[frame[2]] += 1
             yield frame

@@ -9,7 +9,12 @@ from typing import Any, NamedTuple
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IAddress, IConnector
-from twisted.internet.protocol import ReconnectingClientFactory, ServerFactory, connectionDone
+from twisted.internet.protocol import (
+    Protocol,
+    ReconnectingClientFactory,
+    ServerFactory,
+    connectionDone,
+)
 from twisted.python.failure import Failure
 
 from ..interfaces import ILinks, ISession
@@ -57,10 +62,22 @@ class PeerServerFactory(ServerFactory):
         self._links = links
 
     def buildProtocol(self, address: IAddress | None) -> Any:
-        """Put TLS under a new link."""
+        """Put TLS under a new link, if it is taken; otherwise it is closed at once."""
+        peer: Any = address
+        if not self._links.admits(peer.host):
+            # Endpoints may wrap what they are given, even if it is nothing.
+            return None if self._links.settings.endpoint is None else _Refused()
         session = self._links.newSession(outbound=False)
         session.factory = self
         return self._links.tls.wrap(session, isClient=False)
+
+
+class _Refused(Protocol):
+    """Closes its connection."""
+
+    def connectionMade(self) -> None:
+        transport: Any = self.transport
+        transport.abortConnection()
 
 
 class PeerClientFactory(ReconnectingClientFactory):
@@ -73,6 +90,7 @@ class PeerClientFactory(ReconnectingClientFactory):
     @ivar address: the address.
     @ivar state: what it is doing.
     @ivar nodeID: the node that was last met there, or empty.
+    @ivar host: the IP address where it was, or empty.
     @ivar lastError: why the last attempt or link ended, in words, or empty.
     """
 
@@ -87,7 +105,7 @@ class PeerClientFactory(ReconnectingClientFactory):
     def __init__(self, links: ILinks, address: Address) -> None:
         self.address = address
         self.state = AddressState.STOPPED
-        self.nodeID = ""
+        self.nodeID = self.host = ""
         self.lastError = ""
         self.clock = links.clock
         self._links = links
@@ -117,6 +135,7 @@ class PeerClientFactory(ReconnectingClientFactory):
     def startedConnecting(self, connector: IConnector) -> None:
         """An attempt begins."""
         self.state, self._nextAttempt = AddressState.CONNECTING, None
+        self._links.tally.dials += 1
         self._links.linkLog.dialling(self.address)
 
     def buildProtocol(self, address: IAddress | None) -> Any:
@@ -130,6 +149,7 @@ class PeerClientFactory(ReconnectingClientFactory):
         """TCP did not come to stand; try again later."""
         if not reason.check(CancelledError, ConnectingCancelledError):
             self.lastError = reason.getErrorMessage()
+            self._links.tally.dialFailures += 1
             self._links.linkLog.unreachable(self.address, self.lastError)
         super().clientConnectionFailed(connector, reason)
 
@@ -138,6 +158,7 @@ class PeerClientFactory(ReconnectingClientFactory):
         if self.state is AddressState.STOPPED:
             return
         self.state, self.nodeID, self.lastError = AddressState.CONNECTED, session.nodeID, ""
+        self.host = session.address.host
         self.resetDelay()
 
     def linkClosed(self, session: ISession) -> None:

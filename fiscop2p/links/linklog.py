@@ -25,14 +25,25 @@ _CODES: Final = {
     CloseReason.HANDSHAKE_TIMEOUT: 2,
     CloseReason.IDLE: 2,
     CloseReason.SILENT: 2,
+    CloseReason.SLOW_FRAME: 2,
     CloseReason.HANDSHAKE_FAILED: 5,
+    CloseReason.TOO_MANY_HANDSHAKES: 5,
+    CloseReason.TOO_MANY_LINKS: 5,
+    CloseReason.TOO_MANY_PEERS: 5,
+    CloseReason.TOO_FAST: 5,
     CloseReason.DUPLICATE: 6,
     CloseReason.REFUSED: 7,
+    CloseReason.REVOKED: 7,
 }
 """FISCO BCOS's numbers (P2PExceptionType)."""
 
 _DISCONNECT: Final = 3
 """Its number for whatever else ends a link."""
+
+_UNREADABLE: Final = (
+    _session,
+    "doRead failed,endpoint={endpoint},nodeID={abridged},message={what}",
+)
 
 _FAULTS: Final = {
     CloseReason.BAD_FRAME: (
@@ -43,6 +54,7 @@ _FAULTS: Final = {
         _session,
         "Idle connection, disconnect ,endpoint={endpoint},nodeID={abridged},message={what}",
     ),
+    CloseReason.SLOW_FRAME: _UNREADABLE,
     CloseReason.SILENT: (
         _service,
         "disconnect inactive P2PSession,nodeID={abridged},endpoint={endpoint},code={code},"
@@ -51,14 +63,16 @@ _FAULTS: Final = {
 }
 """What is complained of, before or after a link has proved itself."""
 
-_UNREADABLE: Final = (
-    _session,
-    "doRead failed,endpoint={endpoint},nodeID={abridged},message={what}",
-)
+_FAILED: Final = "handshake{role} failed,{remote}={{endpoint}},code={{code}},message={{what}}"
 
 _OUR_WILL: Final = (CloseReason.STOPPED, CloseReason.OURSELVES, CloseReason.DUPLICATE)
 _THEIR_WILL: Final = (CloseReason.PEER_CLOSED, CloseReason.LOST)
-_AT_THE_DOOR: Final = (CloseReason.HANDSHAKE_FAILED, CloseReason.REFUSED)
+_AT_THE_DOOR: Final = (
+    CloseReason.HANDSHAKE_FAILED,
+    CloseReason.REFUSED,
+    CloseReason.REVOKED,
+    CloseReason.TOO_MANY_PEERS,
+)
 
 
 class LinkLog:
@@ -111,6 +125,18 @@ class LinkLog:
         if not session.outbound:
             _host.debug("P2P Recv Connect, From={endpoint}", endpoint=str(session.address))
 
+    def refused(self, host: str, reason: CloseReason) -> None:
+        """A link from there was not taken."""
+        self._links.noise.complain(
+            _host,
+            self._levelAtTheDoor(),
+            (host if reason is CloseReason.TOO_MANY_LINKS else "", reason),
+            _FAILED.format(role="Server", remote="remote endpoint"),
+            endpoint=host,
+            code=_CODES.get(reason, _DISCONNECT),
+            what=reason.value,
+        )
+
     def opened(self, session: ISession) -> None:
         """The peer is verified and let in."""
         known = {**_known(session), "local": _localEnd(session)}
@@ -132,6 +158,29 @@ class LinkLog:
             **_known(session),
         )
 
+    def paused(self, session: ISession, count: int) -> None:
+        """Nothing is read from a peer, for applications have so much to do for it."""
+        self._links.noise.complain(
+            _session,
+            LogLevel.warn,
+            (session.nodeID, "paused"),
+            "reading is paused,nodeID={abridged},endpoint={endpoint},unanswered={count}: handlers "
+            "have not finished with so many of its messages",
+            count=count,
+            **_known(session),
+        )
+
+    def dropped(self, session: ISession, count: int) -> None:
+        """So many one-way messages that waited for a peer are gone."""
+        self._links.noise.complain(
+            _session,
+            LogLevel.warn,
+            (session.nodeID, "dropped"),
+            "dropped {count} messages,nodeID={abridged},endpoint={endpoint}: it reads too slowly",
+            count=count,
+            **_known(session),
+        )
+
     def closed(self, session: ISession) -> None:
         """The link has ended."""
         reason = session.closeReason
@@ -148,10 +197,12 @@ class LinkLog:
                 **_known(session),
             )
         elif session.identity is None or reason in _AT_THE_DOOR:
-            level = LogLevel.warn if self._links.settings.connectionWarning else LogLevel.debug
-            self._complain(session, _host, self._refusal(session), level)
+            self._complain(session, _host, self._refusal(session), self._levelAtTheDoor())
         else:
             self._complain(session, *_FAULTS.get(reason, _UNREADABLE))
+
+    def _levelAtTheDoor(self) -> Any:
+        return LogLevel.warn if self._links.settings.connectionWarning else LogLevel.debug
 
     def _isHarmless(self, session: ISession) -> bool:
         if session.identity is not None and session.closeReason in _THEIR_WILL:
@@ -164,7 +215,7 @@ class LinkLog:
         if session.outbound:
             role, remote = "Client", "endpoint"
         if session.closeReason is not CloseReason.REFUSED:
-            return f"handshake{role} failed,{remote}={{endpoint}},code={{code}},message={{what}}"
+            return _FAILED.format(role=role, remote=remote)
         if session.identity is None:
             return f"handshake{role} get nodeID failed,{remote}={{endpoint}},message={{what}}"
         isBlack = session.nodeID in self._links.access.black

@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from errno import EADDRINUSE
-from itertools import chain, repeat
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
-from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..access import AccessLists
-from ..errors import ListenError, NotListed, SelfConnection
+from ..errors import NotListed, PeerRefused, SelfConnection
 from ..events import Event
 from ..identity import Identity, abridged
 from ..interfaces import Handler, ILinks, IPeerTLS, ISession, ModuleReceiver, Receiver
 from ..settings import Address, Settings
 from ..traffic.limiter import RateLimiter, bandwidthLimiter
 from ..traffic.statistics import Statistics
+from ..traffic.volume import Volume
 from ..wire.frames import EncodedFrame, FrameEncoder
 from .accounted import AccountedProtocol
+from .admission import Admission
+from .counts import Tally
 from .factories import AddressState, AddressStatus, PeerClientFactory, PeerServerFactory
 from .linklog import LinkLog
+from .listening import listen
 from .noise import Noise
+from .outbox import SMALL, UNKNOWN
 from .reasons import CloseReason
 from .registry import PeerRegistry
 from .session import PeerProtocol
+from .watch import LinkWatch
 
 COUNT_INTERVAL: Final = 10.0
 """Seconds between two lines that say how many nodes are connected, as FISCO BCOS has them."""
 
-_SEQS: Final = range(2, 1 << 32)
-_MISSED: Final = 1.5
+_FIRST_SEQ: Final = 2
+_SEQ_LIMIT: Final = 1 << 32
+_LOOKS: Final = 5
 _MOST_LINKS: Final = 4
 
 
@@ -54,8 +59,10 @@ class Links:
     @ivar receivers: who takes those of the network's own protocolIDs.
     @ivar moduleReceivers: who takes those of each module whose protocolID has no receiver.
     @ivar limiter: what the outgoing bandwidth allows, or L{None} if it has no limit.
+    @ivar tally: what is counted of all links.
     @ivar unclaimedCount: how many requests nobody here took.
     @ivar unmatchedCount: how many responses nobody waited for.
+    @ivar droppedCount: how many one-way messages slow readers cost.
     """
 
     _log = Logger()
@@ -80,27 +87,32 @@ class Links:
         self.receivers: dict[int, Receiver] = {}
         self.moduleReceivers: dict[int, ModuleReceiver] = {}
         self.encode = FrameEncoder(settings.dialect, settings.compress, settings.maxFrameLength)
-        # Counts without end: after the last seq comes the first again.
-        self.nextSeq: Callable[[], int] = chain.from_iterable(repeat(_SEQS)).__next__
+        self.nextSeq: Callable[[], int] = chain.from_iterable(self._seqs()).__next__
         self.sessionOpened: Event[ISession] = Event()
         self.sessionClosed: Event[ISession] = Event()
         self.limiter: RateLimiter | None = None
         if settings.outgoingBandwidth is not None:
             self.limiter = bandwidthLimiter(settings.outgoingBandwidth, reactor)
+        self.tally = Tally()
         self.unclaimedCount = 0
         self.unmatchedCount = 0
+        self.droppedCount = 0
         self._identity = identity
         self._statistics: Statistics | None = None
         self._connections: set[ISession] = set()
         self._opened: set[ISession] = set()
-        self._toFlush: list[ISession] = []
+        self._admission = Admission(settings, reactor, self._isConfigured)
+        self._toFlush: dict[ISession, None] = {}
         self._willFlush = False
         self._addresses = dict.fromkeys(settings.peers)
         self._clients: dict[Address, PeerClientFactory] = {}
         self._running = False
         self._port: Any = None
-        self._idleLoop = LoopingCall(self._abortIdle)
-        self._idleLoop.clock = self.clock
+        self._watches: dict[ISession, LinkWatch] = {}
+        self._watchLoop = LoopingCall(self._watch)
+        self._watchLoop.clock = self.clock
+        self._watchInterval = settings.heartbeat / _LOOKS
+        self._watched = 0.0
         self.linkLog = LinkLog(self)
         self._countLoop = LoopingCall(self.linkLog.connectedCount)
         self._countLoop.clock = self.clock
@@ -116,19 +128,13 @@ class Links:
 
         @raise ListenError: the port is taken, or not ours to take.
         """
-        host, port = self.settings.listen
-        try:
-            self._port = self.reactor.listenTCP(port, PeerServerFactory(self), interface=host)
-        except CannotListenError as error:
-            hint = "; does another node run there?" if _isTaken(error) else ""
-            raise ListenError(
-                f"cannot listen on {self.settings.listen}: {error.socketError}{hint}"
-            ) from None
+        self._port = listen(self.settings, PeerServerFactory(self), self.reactor)
         self.linkLog.listening(self.listenAddress)
 
     def start(self) -> None:
         """Dial every configured address, and keep the links."""
-        self._idleLoop.start(self.settings.heartbeat, now=False)
+        self._watched = self.clock.seconds()
+        self._watchLoop.start(self._watchInterval, now=False)
         self._countLoop.start(COUNT_INTERVAL)
         self.noise.start()
         self._running = True
@@ -141,7 +147,7 @@ class Links:
 
         @return: fires when everything is closed.
         """
-        for loop in (self._idleLoop, self._countLoop):
+        for loop in (self._watchLoop, self._countLoop):
             if loop.running:
                 loop.stop()
         self.noise.stop()
@@ -169,7 +175,9 @@ class Links:
         """Where we listen, with the port that was taken; before that, where we shall."""
         if self._port is None:
             return self.settings.listen
-        return Address(self.settings.listen.host, self._port.getHost().port)
+        where = self._port.getHost()
+        host = self.settings.listen.host if self.settings.endpoint is None else where.host
+        return Address(host, where.port)
 
     @property
     def listening(self) -> bool:
@@ -211,6 +219,13 @@ class Links:
             for address in self._addresses
         ]
 
+    def _isConfigured(self, host: str, nodeID: str) -> bool:
+        """Whether we dial an IP address ourselves, or have met a node where we dial."""
+        return any(address.host == host for address in self._addresses) or any(
+            client.host == host or (nodeID and client.nodeID == nodeID)
+            for client in self._clients.values()
+        )
+
     def _nodeJoined(self, nodeID: str) -> None:
         for client in self._clients.values():
             if client.nodeID == nodeID:
@@ -221,10 +236,14 @@ class Links:
             if client.nodeID == nodeID:
                 client.nodeLeft()
 
-    def _abortIdle(self) -> None:
+    def _watch(self) -> None:
         now = self.clock.seconds()
-        for session in list(self._opened):
-            session.abortIfIdle(now)
+        before, self._watched = self._watched, now
+        if now - before > 2 * self._watchInterval:
+            # This process did nothing for a while: what has come meanwhile is still to be read.
+            return
+        for watch in list(self._watches.values()):
+            watch.look(now)
 
     # What a session needs, and tells.
 
@@ -246,9 +265,19 @@ class Links:
             return PeerProtocol(self, outbound)
         return AccountedProtocol(self, outbound, self._statistics, self.limiter)
 
+    def admits(self, host: str) -> bool:
+        """Whether a link that somebody dials is taken; see L{ILinks.admits}."""
+        reason = self._admission.refusal(host)
+        if reason is not None:
+            self.registry.history.closes[reason] += 1
+            self.linkLog.refused(host, reason)
+        return reason is None
+
     def connected(self, session: ISession) -> None:
         """TCP stands."""
         self._connections.add(session)
+        if not session.outbound:
+            self._admission.connected(session)
         self.linkLog.connected(session)
 
     def setAccess(self, access: AccessLists) -> frozenset[str]:
@@ -267,29 +296,53 @@ class Links:
                 session.abort(CloseReason.REFUSED, str(error))
         return frozenset(forbidden)
 
+    def setTLS(self, tls: IPeerTLS) -> frozenset[str]:
+        """
+        Secure new links by this from now on.  Those that stand keep their certificates, unless the
+        peer's has been revoked.
+
+        @return: the nodes whose links are closed, for theirs has.
+        """
+        self.tls = tls
+        revoked = set()
+        for session in list(self._opened):
+            try:
+                tls.judge(session.transport)
+            except PeerRefused as error:
+                revoked.add(session.nodeID)
+                session.abort(CloseReason.REVOKED, str(error))
+        return frozenset(revoked)
+
     def opened(self, session: ISession) -> None:
-        """The peer is let in, unless we dialled a node whose link stands already."""
+        """The peer is let in, unless there are enough, or we dialled one whose link stands."""
         self._opened.add(session)
+        now = self.clock.seconds()
+        self.tally.handshakeDone(session.outbound, now - session.began)
+        self.registry.history.opened(session, now)
         self.linkLog.opened(session)
         links = sum(other.nodeID == session.nodeID for other in self._opened)
-        if links > _MOST_LINKS:
+        refusal = None if session.outbound else self._admission.opened(session)
+        if refusal is not None:
+            session.abort(refusal, f"{self.settings.maxInboundPeers} are linked")
+        elif links > _MOST_LINKS:
             session.abort(CloseReason.DUPLICATE, f"its node has {links} links")
         elif session.outbound and self._isHeard(session.nodeID):
             # Nothing went over it, so neither side counts on it.
             session.abort(CloseReason.DUPLICATE)
         else:
+            self._watches[session] = LinkWatch(session, self.settings)
             self.sessionOpened.fire(session)
 
     def _isHeard(self, nodeID: str) -> bool:
         """Whether a link to a node stands that has not missed a heartbeat."""
-        if nodeID not in self.registry:
-            return False
-        silence: float = self.clock.seconds() - self.registry.session(nodeID).lastReceived
-        return silence < _MISSED * self.settings.heartbeat
+        standing = self.registry.find(nodeID)
+        return standing is not None and standing.isHeard
 
     def proven(self, session: ISession) -> None:
         """The link stands."""
         self.linkLog.proven(session)
+        if not session.outbound:
+            self._admission.proven(session)
         self.registry.add(session)
         if session.outbound and session.closeReason is None:
             session.factory.linkProven(session)
@@ -302,14 +355,43 @@ class Links:
     def closed(self, session: ISession) -> None:
         """The link has ended."""
         self.linkLog.closed(session)
+        self.registry.history.closed(session, self.clock.seconds())
+        self.tally.ended.add(session.counts)
+        self.tally.timeouts += session.timeouts
+        if session not in self._opened:
+            self.tally.handshakeFailed(session.closeReason)
+        if not session.outbound:
+            self._admission.closed(session)
         self._connections.discard(session)
         self._opened.discard(session)
+        self._watches.pop(session, None)
         if session.proven:
             self.registry.remove(session)
         self.sessionClosed.fire(session)
         if session.outbound:
             session.factory.linkClosed(session)
         self._checkEmptied()
+
+    @property
+    def sessions(self) -> frozenset[ISession]:
+        """Every link, in whatever stage."""
+        return frozenset(self._connections)
+
+    @property
+    def counts(self) -> Volume:
+        """What has gone over all links, those included that have ended."""
+        return Volume.total((self.tally.ended, *(each.counts for each in self._connections)))
+
+    @property
+    def timeouts(self) -> int:
+        """How many requests were not answered in time."""
+        standing = sum(each.timeouts for each in self._connections)
+        return self.tally.timeouts + int(standing)
+
+    @property
+    def statistics(self) -> Statistics | None:
+        """The traffic by protocolID, if it is counted."""
+        return self._statistics
 
     def handlerFailed(self, protocolID: int, failure: Failure) -> None:
         """An application's handler has failed; that costs nobody else anything."""
@@ -345,9 +427,29 @@ class Links:
             abridged=abridged(session.nodeID),
         )
 
+    def dropped(self, session: ISession, count: int) -> None:
+        """One-way messages had to go; see L{Overflow.DROP_OLDEST}."""
+        self.droppedCount += count
+        self.linkLog.dropped(session, count)
+
+    def _seqs(self) -> Iterator[range]:
+        """
+        Count without end: after the last seq comes the first again.
+
+        A turn of the reactor may queue any number of messages, and a look at each one's size would
+        cost as much as queueing it.  So once in as many seqs as make up L{UNKNOWN} bytes all
+        sessions see how much they have.
+        """
+        step = UNKNOWN // min(SMALL, max(self.encode.mostPlain, 1))
+        while True:
+            for first in range(_FIRST_SEQ, _SEQ_LIMIT, step):
+                yield range(first, min(first + step, _SEQ_LIMIT))
+                for session in self._toFlush:
+                    session.gather()
+
     def flushSoon(self, session: ISession) -> None:
         """One flush a turn for all sessions."""
-        self._toFlush.append(session)
+        self._toFlush[session] = None
         if not self._willFlush:
             self._willFlush = True
             self.clock.callLater(0, self.flush)
@@ -360,7 +462,7 @@ class Links:
         """Send what is queued in all sessions that asked for it."""
         self._willFlush = False
         if self._toFlush:
-            sessions, self._toFlush = self._toFlush, []
+            sessions, self._toFlush = self._toFlush, {}
             for session in sessions:
                 session.flush()
 
@@ -368,7 +470,3 @@ class Links:
         """Queue an encoded frame on every link that is open, proven or not, and not too slow."""
         for session in self._opened:
             session.offer(frame)
-
-
-def _isTaken(error: CannotListenError) -> bool:
-    return getattr(error.socketError, "errno", None) == EADDRINUSE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final
 
@@ -15,6 +15,12 @@ MOST_TAKEN: Final = SLICE * 3 // 2
 
 LARGE: Final = 32 * 1024
 """Bytes from which on a piece is not copied."""
+
+SMALL: Final = 4 * 1024
+"""Bytes up to which a payload is so small that it is not looked at before it is put here."""
+
+UNKNOWN: Final = 4 * 1024 * 1024
+"""Bytes of such payloads that may be on their way here, and of larger ones a quarter of that."""
 
 
 class Outbox:
@@ -30,15 +36,14 @@ class Outbox:
         self.size = 0
         self._buffers: deque[memoryview] = deque()
 
-    def putSmall(self, pieces: Sequence[bytes]) -> None:
+    def putSmall(self, pieces: Iterable[bytes]) -> None:
         """Append pieces of which none is large."""
         self._append(b"".join(pieces))
 
-    def put(self, pieces: Sequence[bytes]) -> None:
+    def put(self, pieces: Iterable[bytes]) -> None:
         """Append pieces of any size."""
-        for isLarge, group in groupby(pieces, lambda piece: len(piece) >= LARGE):
-            for piece in group if isLarge else (b"".join(group),):
-                self._append(piece)
+        for piece in joined(pieces):
+            self._append(piece)
 
     def take(self) -> memoryview:
         """
@@ -53,11 +58,28 @@ class Outbox:
         self.size -= len(buffer)
         return buffer
 
+    def drop(self, excess: int) -> int:
+        """
+        Drop the oldest messages that may be dropped, until C{excess} bytes are gone.
+
+        @return: how many messages that were; here none ever may.
+        """
+        return 0
+
     def clear(self) -> None:
         """Drop everything."""
         self._buffers.clear()
         self.size = 0
 
-    def _append(self, buffer: bytes) -> None:
+    def _append(self, buffer: bytes | memoryview) -> None:
         self._buffers.append(memoryview(buffer))
         self.size += len(buffer)
+
+
+def joined(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    """Join pieces, but not those that are L{LARGE}."""
+    for isLarge, group in groupby(pieces, lambda piece: len(piece) >= LARGE):
+        if isLarge:
+            yield from group
+        else:
+            yield b"".join(group)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -11,9 +11,13 @@ from ..errors import PeerAbsent
 from ..events import Event
 from ..identity import abridged
 from ..interfaces import ISession, Outcome
+from .history import LinkHistory, LinkRecord
 from .reasons import CloseReason
 
 _MOST_SPARES = 2
+
+_PATIENCE = 15.0
+"""Seconds that the greater node ID has to close a link that is one too many."""
 
 
 class PeerRegistry:
@@ -24,6 +28,7 @@ class PeerRegistry:
     settled which of the two stays; see L{add}.
 
     @ivar find: gives the session of a node ID, or L{None}.
+    @ivar history: what became of links.
     @ivar joined: L{Event} of a node ID: the node is connected.
     @ivar left: L{Event} of a node ID: it is not any more.
     @ivar topicsChanged: L{Event} of a node ID: it follows other topics than before.
@@ -38,6 +43,7 @@ class PeerRegistry:
         self.joined: Event[str] = Event()
         self.left: Event[str] = Event()
         self.topicsChanged: Event[str] = Event()
+        self.history = LinkHistory()
         self._ownID = ownID
         self._active: dict[str, ISession] = {}
         self.find = self._active.get
@@ -99,12 +105,25 @@ class PeerRegistry:
             self._waiting.setdefault(nodeID, []).append(done)
         return done
 
+    def historyOf(self, nodeID: str) -> list[LinkRecord]:
+        """
+        The last links of a node and why each ended, the oldest first.
+
+        It need not be connected; also one that the lists keep out has a history.
+        """
+        return self.history.of(nodeID)
+
     # Topics.
 
     def topicsOf(self, nodeID: str) -> frozenset[str]:
         """The topics that a node follows; none if it is not connected."""
         session = self._active.get(nodeID)
         return frozenset() if session is None else self._topics.get(session, frozenset())
+
+    @property
+    def followed(self) -> Mapping[str, Collection[str]]:
+        """The node IDs that follow each topic, of the nodes that are connected."""
+        return self._followers
 
     def sessionsFollowing(self, topic: str) -> list[ISession]:
         """The sessions of all connected nodes that follow a topic."""
@@ -137,11 +156,14 @@ class PeerRegistry:
         """
         A link has proved itself.
 
-        If its node has a session already, one of the two links is left within a round trip, and
-        never none.  Both ends prefer the same one: where each end dialled one, the one that the
-        greater node ID dialled; otherwise the older.  Both ask over it for a sign of life.  If none
-        comes, whoever asked closes it, and the other link takes its place.  If it comes, the node
-        with the greater ID, it alone, closes the other link.
+        If its node has a session that has missed a heartbeat, the new link takes its place.
+
+        If it has one that has not, one of the two is left within a round trip, and never none.
+        Both ends prefer the same one: where each end dialled one, the one that the greater node ID
+        dialled; otherwise the older.  Both ask over it for a sign of life.  If none comes, whoever
+        asked closes it, and the other link takes its place.  If it comes, the node with the greater
+        ID closes the other link; should that not happen, it is not one of ours, and the lesser one
+        does it after a while.
 
         FISCO BCOS nodes never let a second link prove itself: they close it after the handshake.
         If one of theirs is proven, they have given up the first, which then gives no sign of life.
@@ -156,6 +178,13 @@ class PeerRegistry:
                     waiting.callback(nodeID)
             return
         spares = self._spares.setdefault(nodeID, [])
+        if not active.isHeard:
+            spares.append(session)
+            self._activate(session)
+            active.abort(CloseReason.SILENT, "a newer link takes its place")
+            for spare in self._spares.get(nodeID, []):
+                self._settle(session, spare)
+            return
         if len(spares) == _MOST_SPARES:
             session.close(CloseReason.DUPLICATE, "there are too many links to its node")
             return
@@ -217,5 +246,7 @@ class PeerRegistry:
                 kept.abort(CloseReason.SILENT, str(outcome))
             elif self._ownID > other.nodeID:
                 other.retire(CloseReason.DUPLICATE)
+            else:
+                other.retire(CloseReason.DUPLICATE, _PATIENCE)
 
         kept.ping(settled)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Generator
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IPushProducer
@@ -15,16 +15,27 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..answers import whenAnswered
-from ..errors import PeerBusy, PeerLeft, PeerRefused, RequestTimeout, SelfConnection, WireError
+from ..errors import (
+    PeerBusy,
+    PeerLeft,
+    PeerRefused,
+    RequestTimeout,
+    Revoked,
+    SelfConnection,
+    WireError,
+)
 from ..identity import Identity, abridged
 from ..interfaces import Answer, Answered, Failed, ILinkProtocol, ILinks, ISession, Message, Outcome
-from ..settings import Address
-from ..wire.dialect import TOPIC
-from ..wire.frames import EncodedFrame, Frame, FrameParser
+from ..settings import Address, Overflow
+from ..traffic.volume import Volume
+from ..wire.dialect import AMOP, TOPIC
+from ..wire.frames import EncodedFrame, Frame, FrameParser, Header
 from ..wire.syncing import REQUEST_STATE
-from .outbox import LARGE, Outbox
+from .dropping import DroppingOutbox
+from .outbox import LARGE, SMALL, UNKNOWN, Outbox
 from .pending import PendingRequests
 from .reasons import CloseReason
+from .room import Room
 
 CLOSE_GRACE: Final = 5.0
 """Seconds that the peer has to take what is queued when we close a link."""
@@ -35,7 +46,15 @@ RETIRE_DELAY: Final = 1.0
 PROBE_TIMEOUT: Final = 5.0
 """Seconds in which a link that lives answers L{PeerProtocol.ping}."""
 
+MISSED: Final = 1.5
+"""After so many heartbeats without a sign of the peer, it has missed one."""
+
+_MOST_LARGER: Final = UNKNOWN // 4
+_MOST_PIECES: Final = 2 * UNKNOWN // SMALL
+
 _emptyMessage = partial(Message.__new__, Message)
+
+T = TypeVar("T")
 
 
 @implementer(ILinkProtocol, IPushProducer, ISession)
@@ -51,7 +70,37 @@ class PeerProtocol(Protocol):
     @ivar closeReason: why the link ends or has ended.
     @ivar closeDetail: the same in a sentence.
     @ivar lastReceived: the clock's time when bytes last came.
+    @ivar blockedSince: the clock's time since when the transport takes nothing, or L{None}.
+    @ivar isPaused: whether we read nothing, because applications cannot keep up: silence tells
+        nothing then.
+    @ivar began: the clock's time when TCP came to stand.
+    @ivar counts: what has gone over the link.
+    @ivar latency: how long the answer took to the last request that was watched, or L{None}.
     """
+
+    # What every message needs is found faster here than among the many of an instance's dict.
+    __slots__ = (
+        "_clock",
+        "_encode",
+        "_frames",
+        "_handlers",
+        "_hasLarge",
+        "_headerSize",
+        "_larger",
+        "_links",
+        "_mostPlain",
+        "_outbox",
+        "_outgoing",
+        "_pack",
+        "_parser",
+        "_pending",
+        "_receivers",
+        "_settings",
+        "_version",
+        "_waiting",
+        "counts",
+        "outbound",
+    )
 
     _log = Logger()
 
@@ -62,9 +111,16 @@ class PeerProtocol(Protocol):
     closeReason: CloseReason | None = None
     closeDetail = ""
     lastReceived = 0.0
+    blockedSince: float | None = None
+    isPaused = False
+    began = 0.0
+    latency: float | None = None
 
     _timer: IDelayedCall | None = None
-    _blockedSince: float | None = None
+    _unanswered = 0
+    _room: Room | None = None
+    _watched = 0
+    _watchedSince = 0.0
 
     def __init__(self, links: ILinks, outbound: bool) -> None:
         """
@@ -83,12 +139,17 @@ class PeerProtocol(Protocol):
         self._pack = links.encode.pack
         self._headerSize = links.encode.headerSize
         self._version = links.encode.version
-        self._mostPlain = min(links.encode.mostPlain, LARGE - 1)
+        self._mostPlain = min(links.encode.mostPlain, SMALL)
+        self.counts = Volume()
         self._pending = PendingRequests(links.clock)
+        self._waiting = self._pending.requests
         self._frames: Generator[Frame, None, None] | None = None
         self._outgoing: list[bytes] = []
         self._hasLarge = False
+        self._larger = 0
         self._outbox = Outbox()
+        if links.settings.overflow is Overflow.DROP_OLDEST:
+            self._outbox = DroppingOutbox(links.settings.dialect, self._mayDrop)
 
     # The way in.
 
@@ -98,6 +159,7 @@ class PeerProtocol(Protocol):
         transport.setTcpNoDelay(True)
         peer = transport.getPeer()
         self.address = Address(peer.host, peer.port)
+        self.began = self._clock.seconds()
         self._links.connected(self)
         timeout = self._settings.handshakeTimeout
         self._timer = self._clock.callLater(timeout, self._tooSlow, timeout)
@@ -110,9 +172,12 @@ class PeerProtocol(Protocol):
         try:
             self.identity = self._links.tls.peerIdentity(transport)
             self.nodeID = self.identity.nodeID
+            self._links.tls.judge(transport)
             self._links.judge(self.identity)
         except SelfConnection as error:
             self.abort(CloseReason.OURSELVES, str(error))
+        except Revoked as error:
+            self.abort(CloseReason.REVOKED, str(error))
         except PeerRefused as error:
             self.abort(CloseReason.REFUSED, str(error))
         else:
@@ -127,6 +192,7 @@ class PeerProtocol(Protocol):
         self.lastReceived = self._clock.seconds()
         self._links.holdFlush()
         handlers, nodeID = self._handlers, self.nodeID
+        isWatching = self._watched in self._waiting
         # Closing the link closes this iterator: then nothing more is taken from the peer.
         self._frames = frames = self._parser.feed(data)
         if not self.proven:
@@ -153,6 +219,15 @@ class PeerProtocol(Protocol):
         finally:
             # Answers leave now, not a turn later.
             self._links.flush()
+            self.counts.bytesReceived += len(data)
+            self.counts.framesReceived = self._parser.frames
+            if isWatching and self._watched not in self._waiting:
+                self._watchedAnswered()
+
+    def _watchedAnswered(self) -> None:
+        """The request whose time is taken has its answer."""
+        self.latency = max(0.0, self.lastReceived - self._watchedSince)
+        self._links.tally.latencies.observe(self.latency)
 
     def _proving(self, frames: Generator[Frame, None, None]) -> Generator[Frame, None, None]:
         """The first of these frames proves the link."""
@@ -177,11 +252,54 @@ class PeerProtocol(Protocol):
 
     def _answer(self, protocolID: int, packetType: int, seq: int, answer: Answer) -> None:
         """Send back what a handler has returned, once it is there."""
+        if isinstance(answer, bytes):
+            try:
+                self.respond(protocolID, packetType, seq, answer)
+            except Exception:
+                self._links.handlerFailed(protocolID, Failure())
+            return
         whenAnswered(
             answer,
             partial(self.respond, protocolID, packetType, seq),
             partial(self._links.handlerFailed, protocolID),
+            asker=self,
         )
+
+    def answerBegun(self) -> None:
+        """An application works for the peer: when it has too much to do, nothing more is read."""
+        self._unanswered += 1
+        if self._unanswered <= self._settings.maxUnanswered or self.isPaused:
+            return
+        if self.closeReason is None:
+            self.isPaused = True
+            self._links.linkLog.paused(self, self._unanswered)
+            transport: Any = self.transport
+            transport.pauseProducing()
+
+    def answerEnded(self, result: T) -> T:
+        """It is done with one thing, with whatever result."""
+        self._unanswered -= 1
+        if self._unanswered <= self._settings.maxUnanswered // 2:
+            self._readAgain()
+        return result
+
+    def _readAgain(self) -> None:
+        if self.isPaused:
+            self.isPaused = False
+            self.lastReceived = self._clock.seconds()
+            transport: Any = self.transport
+            transport.resumeProducing()
+
+    @property
+    def isHeard(self) -> bool:
+        """Whether the peer has not missed a heartbeat, as far as we can tell."""
+        silence = self._clock.seconds() - self.lastReceived
+        return self.isPaused or silence < MISSED * self._settings.heartbeat
+
+    @property
+    def arriving(self) -> tuple[int, int]:
+        """A number that another frame does not have, and how many bytes of the frame are here."""
+        return self._parser.frames, self._parser.arrived
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The link has ended, whoever ended it."""
@@ -214,8 +332,14 @@ class PeerProtocol(Protocol):
         @raise PeerBusy: more waits than L{Settings.maxQueue}.
         """
         if self._outgoing or self._beginTurn():
-            self._hasLarge = self._hasLarge or len(frame[1]) >= LARGE
             self._outgoing += frame
+            size = len(frame[1])
+            if size > self._mostPlain:
+                if size >= LARGE:
+                    self._hasLarge = True
+                self._larger += size
+                if self._larger >= _MOST_LARGER:
+                    self.gather()
 
     def send(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
         """Encode a message, and queue its frame; see L{ISession.send}."""
@@ -239,15 +363,41 @@ class PeerProtocol(Protocol):
         See to it that what is queued in this turn of the reactor leaves at its end.
 
         @return: whether anything leaves at all.
+        @raise PeerBusy: no more may wait.
         """
         if self.closeReason is not None:
             return False
         if self._outbox.size > self._settings.maxQueue:
-            raise PeerBusy(
-                f"node {abridged(self.nodeID)} reads too slowly: {self._outbox.size} bytes wait"
-            )
+            self._makeRoom()
         self._links.flushSoon(self)
         return True
+
+    def _makeRoom(self) -> None:
+        """
+        Do what L{Settings.overflow} says.
+
+        @raise PeerBusy: that makes no room.
+        """
+        outbox, most = self._outbox, self._settings.maxQueue
+        dropped = outbox.drop(outbox.size - most)
+        if dropped:
+            self._links.dropped(self, dropped)
+        if outbox.size <= most:
+            return
+        detail = f"{outbox.size} bytes wait"
+        if self._settings.overflow is Overflow.CLOSE:
+            # In a turn of its own: whoever sends to many has the list of them in hand.
+            self._clock.callLater(0, self.abort, CloseReason.OVERFLOW, detail)
+        raise PeerBusy(f"node {abridged(self.nodeID)} reads too slowly: {detail}")
+
+    def _mayDrop(self, header: Header) -> bool:
+        """Whether a frame is a message of an application that nobody waits for an answer to."""
+        _, _, protocolID, _, seq = header
+        return (
+            protocolID > 0
+            and (protocolID == AMOP or protocolID not in self._receivers)
+            and seq not in self._pending
+        )
 
     def offer(self, frame: EncodedFrame) -> bool:
         """Like L{write}; tells whether there was room."""
@@ -259,17 +409,55 @@ class PeerProtocol(Protocol):
 
     def flush(self) -> None:
         """Send what is queued, as far as the transport takes it."""
-        self._fillOutbox()
+        self.gather()
         outbox = self._outbox
-        transport: Any = self.transport
-        while outbox.size and self._blockedSince is None:
-            transport.writeSequence((outbox.take(),))
+        while outbox.size and self.blockedSince is None:
+            self._transmit(outbox.take())
+        if self._room is not None:
+            self._room.look()
+        if self._waiting and self._watched not in self._waiting:
+            # Taking the time of every request would cost as much as much else that is done for it.
+            self._watched = next(reversed(self._waiting))
+            self._watchedSince = self._pending.askedAt(self._watched)
 
-    def _fillOutbox(self) -> None:
+    def _transmit(self, piece: memoryview) -> None:
+        self.counts.bytesSent += len(piece)
+        transport: Any = self.transport
+        transport.writeSequence((piece,))
+
+    def gather(self) -> None:
+        """Join what has been queued in this turn to what waits, so that its size is known."""
         if self._outgoing:
+            self.counts.framesSent += len(self._outgoing) // 2
             put = self._outbox.put if self._hasLarge else self._outbox.putSmall
             put(self._outgoing)
-            self._outgoing, self._hasLarge = [], False
+            self._outgoing, self._hasLarge, self._larger = [], False, 0
+
+    @property
+    def room(self) -> Room:
+        """Who waits for room in the queue."""
+        if self._room is None:
+            self._room = Room(self._clock, self._settings.maxQueue, self._queued)
+        return self._room
+
+    @property
+    def queued(self) -> int:
+        """How many bytes wait to be sent."""
+        return self._queued()
+
+    def _queued(self) -> int:
+        self.gather()
+        return self._outbox.size
+
+    @property
+    def pending(self) -> int:
+        """How many requests wait for their answers."""
+        return len(self._waiting)
+
+    @property
+    def timeouts(self) -> int:
+        """How many were not answered in time."""
+        return self._pending.timeouts
 
     def request(
         self,
@@ -292,6 +480,10 @@ class PeerProtocol(Protocol):
         timeout: float,
     ) -> int:
         """Send a request; see L{ISession.ask}."""
+        if len(self._waiting) >= self._settings.maxPending:
+            raise PeerBusy(
+                f"node {abridged(self.nodeID)} has {len(self._waiting)} requests to answer already"
+            )
         seq: int = self._links.nextSeq()
         self.send(protocolID, packetType, seq, payload)
         self._pending.add(seq, answered, failed, timeout)
@@ -303,6 +495,8 @@ class PeerProtocol(Protocol):
 
         A peer that asks and does not read what it asked for loses its link.
         """
+        if len(self._outgoing) > _MOST_PIECES:
+            self.gather()
         try:
             self.send(-protocolID, packetType, seq, payload)
         except PeerBusy as error:
@@ -316,17 +510,18 @@ class PeerProtocol(Protocol):
         """
         Ask for the peer's topics: the one request that every FISCO BCOS node answers.
 
-        A link over which anything comes meanwhile is alive, and gets more time.
+        If it does not, whatever else has come in the meantime is a sign of life, too.
         """
         asked = self._clock.seconds()
 
         def answered(outcome: Outcome) -> None:
-            if isinstance(outcome, RequestTimeout) and self.lastReceived > asked:
-                self.ping(callback)
-            else:
-                callback(outcome)
+            isAlive = self.lastReceived > asked or self.isPaused
+            callback(b"" if isinstance(outcome, RequestTimeout) and isAlive else outcome)
 
-        self.request(TOPIC, REQUEST_STATE, b"", answered, PROBE_TIMEOUT)
+        try:
+            self.request(TOPIC, REQUEST_STATE, b"", answered, PROBE_TIMEOUT)
+        except PeerBusy as error:
+            self._clock.callLater(PROBE_TIMEOUT, answered, RequestTimeout(str(error)))
 
     # The end.
 
@@ -337,9 +532,10 @@ class PeerProtocol(Protocol):
         if self.closeReason is not None:
             return
         transport: Any = self.transport
-        self._fillOutbox()
+        self._readAgain()
+        self.gather()
         while self._outbox.size:
-            transport.writeSequence((self._outbox.take(),))
+            self._transmit(self._outbox.take())
         self._end(reason, detail)
         transport.unregisterProducer()
         self._timer = self._clock.callLater(CLOSE_GRACE, transport.abortConnection)
@@ -363,35 +559,24 @@ class PeerProtocol(Protocol):
     def _drop(self) -> None:
         if self._frames is not None:
             self._frames.close()
-        self._outgoing = []
+        self.isPaused = False
+        self._outgoing, self._hasLarge, self._larger = [], False, 0
         self._outbox.clear()
 
     def _tooSlow(self, timeout: float) -> None:
         stage = "the handshake" if self.identity is None else "the first frame"
         self.abort(CloseReason.HANDSHAKE_TIMEOUT, f"{stage} did not come within {timeout:g} s")
 
-    def retire(self, reason: CloseReason) -> None:
-        """End the link in L{RETIRE_DELAY} seconds, so that what is under way still arrives."""
+    def retire(self, reason: CloseReason, delay: float = RETIRE_DELAY) -> None:
+        """End the link after a delay, so that what is under way still arrives."""
         if self.closeReason is None:
             self._stopTimer()
-            self._timer = self._clock.callLater(RETIRE_DELAY, self.close, reason)
+            self._timer = self._clock.callLater(delay, self.close, reason)
 
     def keep(self) -> None:
         """Undo L{retire}."""
         if self.closeReason is None:
             self._stopTimer()
-
-    def abortIfIdle(self, now: float) -> None:
-        """
-        End the link if it carried nothing in one direction for the idle time.
-
-        @param now: the clock's time.
-        """
-        timeout = self._settings.idleTimeout
-        if now - self.lastReceived >= timeout:
-            self.abort(CloseReason.IDLE, f"nothing came for {timeout:g} s")
-        elif self._blockedSince is not None and now - self._blockedSince >= timeout:
-            self.abort(CloseReason.IDLE, f"the peer read nothing for {timeout:g} s")
 
     def _stopTimer(self) -> None:
         if self._timer is not None and self._timer.active():
@@ -402,11 +587,11 @@ class PeerProtocol(Protocol):
 
     def pauseProducing(self) -> None:
         """Frames wait here until the transport has room."""
-        self._blockedSince = self._clock.seconds()
+        self.blockedSince = self._clock.seconds()
 
     def resumeProducing(self) -> None:
         """The transport has room again."""
-        self._blockedSince = None
+        self.blockedSince = None
         self.flush()
         transport: Any = self.transport
         if getattr(transport.transport, "disconnecting", False):

@@ -59,7 +59,7 @@ class NodeStatus:
         if state != (self.sync.state or b"{}"):
             # What peers will hold, and nothing that the caller may still change.
             self.own = json.loads(text)
-            self.sync.change(state)
+            self.sync.change(lambda: state)
 
     def of(self, nodeID: str) -> dict[str, Any]:
         """

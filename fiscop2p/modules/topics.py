@@ -20,7 +20,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from ..answers import callHandler
+from ..answers import callHandler, whenAnswered
 from ..errors import (
     BandwidthExceeded,
     EncodingError,
@@ -45,7 +45,9 @@ from ..wire.amop import (
     UNICAST,
     ChannelMessage,
     decodeTopicBody,
+    decodeTopicMessage,
     encodeTopicBody,
+    encodeTopicMessage,
 )
 from ..wire.dialect import AMOP, TOPIC
 from ..wire.syncing import MAX_TOPIC_LENGTH, decodeTopics, encodeTopics, shownTopic, topicBytes
@@ -105,7 +107,7 @@ class Topics:
             raise EncodingError(f"{MAX_TOPICS} topics are the most that a node may follow")
         self._subscribers.setdefault(topic, []).append(handler)
         if not followed:
-            self.sync.change(encodeTopics(self._subscribers))
+            self.sync.change(self._encode)
 
     def unsubscribe(self, topic: str, handler: Handler) -> None:
         """
@@ -119,7 +121,10 @@ class Topics:
         subscribers.remove(handler)
         if not subscribers:
             del self._subscribers[topic]
-            self.sync.change(encodeTopics(self._subscribers))
+            self.sync.change(self._encode)
+
+    def _encode(self) -> bytes | None:
+        return encodeTopics(self._subscribers)
 
     def _learnt(self, session: ISession, state: bytes | None) -> None:
         count = 0 if state is None else state.count(b"\t") + 1
@@ -153,14 +158,14 @@ class Topics:
         @raise EncodingError: the topic does not fit the wire.
         @raise BandwidthExceeded: nothing is sent, not to ourselves either.
         """
-        body = encodeTopicBody(topic, payload)
+        message = encodeTopicMessage(MULTICAST_REQUEST, self._nextSeq(), topic, payload)
         sessions = self._registry.sessionsFollowing(topic)
         reached = 0
         if sessions:
-            message = self.channelMessage(MULTICAST_REQUEST, body)
             frame = self._links.encode(AMOP, MULTICAST, self._links.nextSeq(), message)
             self.acquireBandwidth(topic, len(message) * len(sessions))
-            reached = sum(session.offer(frame) for session in sessions)
+            for session in sessions:
+                reached += session.offer(frame)
         if topic not in self._subscribers:
             return reached
         self._links.clock.callLater(
@@ -193,8 +198,10 @@ class Topics:
 
     def channelMessage(self, kind: int, body: bytes) -> bytes:
         """Make a channel frame with a seq that no other has."""
-        seq = b"%s%016x" % (self._prefix, next(self._counter))
-        return ChannelMessage(kind, seq, SUCCESS, body).encode()
+        return ChannelMessage(kind, self._nextSeq(), SUCCESS, body).encode()
+
+    def _nextSeq(self) -> bytes:
+        return b"%s%016x" % (self._prefix, next(self._counter))
 
     def acquireBandwidth(self, topic: str, size: int) -> None:
         """
@@ -220,8 +227,7 @@ class Topics:
 
     def _received(self, session: ISession, packetType: int, seq: int, payload: bytes) -> None:
         try:
-            channel = ChannelMessage.decode(payload)
-            topic, content = decodeTopicBody(channel.data)
+            kind, topic, content = decodeTopicMessage(payload)
         except MalformedMessage as error:
             self._links.noise.complain(
                 self._log,
@@ -234,16 +240,22 @@ class Topics:
             )
             return
         message = Message(session.nodeID, content, AMOP, packetType, topic)
-        if channel.type == MULTICAST_REQUEST:
-            self._deliverToAll(message)
-        elif channel.type == REQUEST:
-            self._answer(session, seq, channel, message)
+        if kind == MULTICAST_REQUEST:
+            self._deliverToAll(message, session)
+        elif kind == REQUEST:
+            self._answer(session, seq, ChannelMessage.decode(payload), message)
         else:
-            self._log.debug("ignored an AMOP message of type {type}", type=channel.type)
+            self._log.debug("ignored an AMOP message of type {type}", type=kind)
 
-    def _deliverToAll(self, message: Message) -> None:
-        for handler in list(self._subscribers.get(message.topic, ())):
-            callHandler(handler, message, lambda _: None, self._logFailure)
+    def _deliverToAll(self, message: Message, session: ISession | None = None) -> None:
+        for handler in tuple(self._subscribers.get(message.topic, ())):
+            try:
+                answer = handler(message)
+            except Exception:
+                self._logFailure(Failure())
+            else:
+                if answer is not None:
+                    whenAnswered(answer, _unasked, self._logFailure, session)
 
     def _answer(
         self, session: ISession, seq: int, channel: ChannelMessage, message: Message
@@ -258,21 +270,26 @@ class Topics:
             answer = ChannelMessage(RESPONSE, channel.seq, result, data).encode()
             session.respond(AMOP, UNICAST, seq, answer)
 
-        self.askSubscribers(message, answered, unanswered)
+        self.askSubscribers(message, answered, unanswered, session)
 
     def askSubscribers(
         self,
         message: Message,
         answered: Callable[[bytes], object],
         unanswered: Callable[[], object],
+        asker: ISession | None = None,
     ) -> None:
-        """Ask one of our own subscribers at random, the next one when it fails."""
+        """
+        Ask one of our own subscribers at random, the next one when it fails.
+
+        @param asker: the link that the message came by, if it did.
+        """
         subscribers = list(self._subscribers.get(message.topic, ()))
         shuffle(subscribers)
 
         def askNext() -> None:
             if subscribers:
-                callHandler(subscribers.pop(), message, answered, failed)
+                callHandler(subscribers.pop(), message, answered, failed, asker)
             else:
                 unanswered()
 
@@ -427,3 +444,7 @@ class _TopicRequest:
         if self._asked is not None:
             session, seq = self._asked
             session.forget(seq)
+
+
+def _unasked(answer: bytes) -> None:
+    """Nobody waits for the answer to a multicast."""

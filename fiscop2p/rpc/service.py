@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from twisted.logger import Logger
 from ..errors import ListenError
 from ..service import P2PService
 from ..settings import Address
+from ..web import isLoopback
 from .jsonrpc import JSONRPC
 from .methods import nodeMethods
 from .site import RPCSite
@@ -52,7 +52,7 @@ class RPCService(Service):
         methods = nodeMethods(
             node, configPath, peersParamLimit, maxNodesLimit, supportedVersion, chainID
         )
-        self._site = RPCSite(JSONRPC(methods).answer, _isLoopback(address.host), reactor)
+        self._site = RPCSite(JSONRPC(methods).answer, isLoopback(address.host), reactor)
         self._port: Any = None
 
     def privilegedStartService(self) -> None:
@@ -80,7 +80,7 @@ class RPCService(Service):
             self._listen()
         super().startService()
         self._log.info("JSON-RPC is served on {address}", address=self.listenAddress)
-        if not _isLoopback(self._address.host):
+        if not isLoopback(self._address.host):
             self._log.warn(
                 "whoever reaches {address} may change the peers of this node; if that is not "
                 "wanted, set jsonrpc_listen_ip to 127.0.0.1",
@@ -104,10 +104,3 @@ class RPCService(Service):
         if self._port is None:
             return self._address
         return Address(self._address.host, self._port.getHost().port)
-
-
-def _isLoopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -17,7 +17,7 @@ from twisted.internet.interfaces import (
     IReactorTime,
     ITransport,
 )
-from twisted.internet.protocol import ClientFactory, Factory
+from twisted.internet.protocol import ClientFactory, Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -182,7 +182,7 @@ class MemoryConnector:
         else:
             here = IPv4Address("TCP", self._reactor.host, fabric.ephemeralPort())
             dialled = self._factory.buildProtocol(target)
-            accepted = accepting.buildProtocol(here)
+            accepted = accepting.buildProtocol(here) or _Refusing()
             ends = (
                 MemoryTransport(fabric.clock, path, here, target),
                 MemoryTransport(fabric.clock, path, target, here),
@@ -206,6 +206,14 @@ class MemoryConnector:
     def disconnect(self) -> None:
         """Give up."""
         self.stopConnecting()
+
+
+class _Refusing(Protocol):
+    """Closes a connection that its factory does not take, as a port of a socket does."""
+
+    def connectionMade(self) -> None:
+        transport: Any = self.transport
+        transport.loseConnection()
 
 
 @implementer(ITransport, IConsumer)

@@ -44,6 +44,9 @@ class AssertedTLS:
         identity: Identity = transport.peerIdentity
         return identity
 
+    def judge(self, transport: Any) -> None:
+        """There is nothing to revoke."""
+
     def explain(self, transport: Any, error: BaseException) -> str | None:
         """Nothing can fail here."""
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from weakref import WeakKeyDictionary
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -21,6 +21,7 @@ from zope.interface import implementer
 from ..errors import BadCertificate, CredentialsError, TLSUnavailable
 from ..identity import Credentials, Identity, identityOf
 from ..interfaces import ILinkProtocol, IPeerTLS
+from .chains import checkOwn, judgeChain
 from .words import meaning, verifyFault
 
 _CIPHERS: Final = b"ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -42,14 +43,23 @@ class PyOpenSSLTLS:
 
     name = "pyopenssl"
 
+    # Of all, for a handshake may fail after another has taken the place of the one that began it.
+    _verifyFaults: ClassVar[WeakKeyDictionary[SSL.Connection, str]] = WeakKeyDictionary()
+
     def __init__(self, credentials: Credentials, clock: IReactorTime) -> None:
         """
-        @raise TLSUnavailable: this OpenSSL does not know the curve.
+        @raise TLSUnavailable: this OpenSSL does not know the curve, or the system forbids what
+            pyOpenSSL needs.
         """
         self._clock = clock
-        self._certificate = credentials.certificate
-        self._verifyFaults: WeakKeyDictionary[SSL.Connection, str] = WeakKeyDictionary()
-        self._context = self._makeContext(credentials)
+        self._credentials = credentials
+        try:
+            self._context = self._makeContext(credentials)
+        except MemoryError:
+            raise TLSUnavailable(
+                "pyOpenSSL needs memory that it may write and execute, which this system forbids; "
+                "for a service of systemd set MemoryDenyWriteExecute=no"
+            ) from None
 
     def _makeContext(self, credentials: Credentials) -> SSL.Context:
         context = SSL.Context(SSL.TLS_METHOD)
@@ -63,7 +73,9 @@ class PyOpenSSLTLS:
         try:
             context.use_certificate_chain_file(str(credentials.certificate))
             context.use_privatekey_file(str(credentials.key))
-            context.load_verify_locations(str(credentials.ca))
+            store: Any = context.get_cert_store()
+            for anchor in credentials.anchors:
+                store.add_cert(crypto.X509.from_cryptography(anchor))
         except SSL.Error as error:
             raise CredentialsError(
                 f"{credentials.certificate}: OpenSSL cannot use it with its key and CA: "
@@ -100,6 +112,10 @@ class PyOpenSSLTLS:
             raise BadCertificate("it showed no certificate")
         return identityOf(certificate.to_cryptography())
 
+    def judge(self, transport: Any) -> None:
+        if self._credentials.revocations:
+            judgeChain(self._credentials.revocations, _verifiedChain(transport.getHandle()))
+
     def explain(self, transport: Any, error: BaseException) -> str | None:
         if not isinstance(error, SSL.Error):
             return None
@@ -118,11 +134,18 @@ class PyOpenSSLTLS:
             fault = self._verifyFaults.get(client) or self._verifyFaults.get(server)
             if fault is not None:
                 raise CredentialsError(
-                    f"{self._certificate}: peers will not accept it: {fault}"
+                    f"{self._credentials.certificate}: peers will not accept it: {fault}"
                 ) from None
             raise TLSUnavailable(f"{_version()}: {_explain(error)}") from None
         if waiting:
             raise TLSUnavailable(f"{_version()}: the handshake does not come to an end")
+        checkOwn(self._credentials, _verifiedChain(client)[0])
+
+
+def _verifiedChain(connection: SSL.Connection) -> list[bytes]:
+    """The certificates by which the peer's was verified, from its own to the root."""
+    chain = connection.get_verified_chain() or []
+    return [crypto.dump_certificate(crypto.FILETYPE_ASN1, each) for each in chain]
 
 
 class _Only(Factory):

@@ -6,13 +6,15 @@ import ssl
 from typing import Any, Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet.interfaces import IProtocol, IReactorTime
 from zope.interface import implementer
 
 from ..errors import BadCertificate, CredentialsError, TLSUnavailable
 from ..identity import Credentials, Identity, identityOf
 from ..interfaces import ILinkProtocol, IPeerTLS
-from .transport import MemoryTLSTransport
+from .chains import checkOwn, judgeChain
+from .transport import MemoryTLSTransport, verifiedChain
 from .words import meaning, verifyFault
 
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -21,7 +23,7 @@ _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 @implementer(IPeerTLS)
 class StandardTLS:
     """
-    What L{IPeerTLS} asks for, by public API of the standard library alone.
+    What L{IPeerTLS} asks for, by the standard library alone.
 
     secp256k1 has no signature scheme in TLS 1.3, so such a network speaks TLS 1.2, with that curve
     as its only group; FISCO BCOS nodes take no other.
@@ -33,7 +35,7 @@ class StandardTLS:
         """
         @raise TLSUnavailable: this OpenSSL does not know the curve.
         """
-        self._certificate = credentials.certificate
+        self._credentials = credentials
         self._server = _makeContext(credentials, isClient=False)
         self._client = _makeContext(credentials, isClient=True)
 
@@ -51,6 +53,10 @@ class StandardTLS:
             raise BadCertificate(f"its certificate cannot be read: {error}") from None
         return identityOf(certificate)
 
+    def judge(self, transport: Any) -> None:
+        if self._credentials.revocations:
+            judgeChain(self._credentials.revocations, transport.getVerifiedChain())
+
     def explain(self, transport: Any, error: BaseException) -> str | None:
         return _explain(error) if isinstance(error, ssl.SSLError) else None
 
@@ -64,12 +70,18 @@ class StandardTLS:
                 waiting = [side for side in waiting if not _stepped(side)]
         except ssl.SSLCertVerificationError as error:
             raise CredentialsError(
-                f"{self._certificate}: peers will not accept it: {_explain(error)}"
+                f"{self._credentials.certificate}: peers will not accept it: {_explain(error)}"
             ) from None
         except ssl.SSLError as error:
             raise TLSUnavailable(f"{ssl.OPENSSL_VERSION}: {_explain(error)}") from None
         if waiting:
             raise TLSUnavailable(f"{ssl.OPENSSL_VERSION}: the handshake does not come to an end")
+        checkOwn(self._credentials, client.getpeercert(True))
+        if self._credentials.revocations and not verifiedChain(client):
+            raise TLSUnavailable(
+                "this Python does not show whose certificate stands above a peer's, which the "
+                "revocation lists are about"
+            )
 
 
 _MOST_FLIGHTS: Final = 10
@@ -109,7 +121,8 @@ def _makeContext(credentials: Credentials, isClient: bool) -> ssl.SSLContext:
         raise TLSUnavailable(f"{ssl.OPENSSL_VERSION} does not know {credentials.curve}") from None
     try:
         context.load_cert_chain(credentials.certificate, credentials.key)
-        context.load_verify_locations(credentials.ca)
+        anchors = b"".join(each.public_bytes(Encoding.DER) for each in credentials.anchors)
+        context.load_verify_locations(cadata=anchors)
     except ssl.SSLError as error:
         raise CredentialsError(
             f"{credentials.certificate}: OpenSSL cannot use it with its key and CA: {error.reason}"

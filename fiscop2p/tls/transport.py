@@ -302,6 +302,30 @@ class MemoryTLSTransport(Protocol):
         """The peer's leaf certificate (DER), once the handshake is complete."""
         return self._tls.getpeercert(True)
 
+    def getVerifiedChain(self) -> list[bytes]:
+        """
+        The certificates (DER) by which the peer's was verified, from its own to the root; see
+        L{verifiedChain}.
+        """
+        return verifiedChain(self._tls)
+
+
+def verifiedChain(tls: ssl.SSLObject) -> list[bytes]:
+    """
+    See by which certificates (DER) the peer's was verified, from its own to the root.
+
+    Python shows them from 3.13 on; in 3.11 and 3.12 the object beneath does.
+
+    @return: empty if they cannot be seen.
+    """
+    if hasattr(tls, "get_verified_chain"):
+        return list(tls.get_verified_chain())
+    beneath: Any = getattr(tls, "_sslobj", None)
+    if not hasattr(beneath, "get_verified_chain"):
+        return []
+    certificates: list[Any] = beneath.get_verified_chain() or []
+    return [ssl.PEM_cert_to_DER_cert(each.public_bytes()) for each in certificates]
+
 
 @implementer(IPullProducer)
 class _Drained:

@@ -5,12 +5,38 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Final
 
-from ..wire.dialect import AMOP, BLOCK_SYNC, PBFT, RAFT, Dialect
+from ..wire.dialect import (
+    AMOP,
+    BLOCK_SYNC,
+    FILES,
+    MESSAGE,
+    NODE_STATUS,
+    PBFT,
+    RAFT,
+    TOPIC,
+    TX_POOL,
+    Dialect,
+)
+from .volume import Volume
 
 MAX_GROUPS: Final = 256
 """Groups that are counted apart: a peer may name as many as it likes."""
 
+MAX_MODULES: Final = 64
+"""Modules that are counted apart, for the same reason; the others are C{other}."""
+
 _MANY: Final = 1024
+_NAMES: Final = {
+    AMOP: "amop",
+    TOPIC: "topic",
+    PBFT: "pbft",
+    BLOCK_SYNC: "block_sync",
+    TX_POOL: "tx_pool",
+    RAFT: "raft",
+    NODE_STATUS: "status",
+    MESSAGE: "message",
+    FILES: "files",
+}
 
 
 class Statistics:
@@ -23,15 +49,26 @@ class Statistics:
 
     @ivar received: bytes that came, by protocolID; add to it.
     @ivar sent: bytes that were sent, by protocolID; add to it.
+    @ivar framesReceived: frames that came, by protocolID; add to it.
+    @ivar framesSent: frames that were sent, by protocolID; add to it.
     """
 
     def __init__(self, dialect: Dialect) -> None:
         self.received: defaultdict[int, int] = defaultdict(int)
         self.sent: defaultdict[int, int] = defaultdict(int)
+        self.framesReceived: defaultdict[int, int] = defaultdict(int)
+        self.framesSent: defaultdict[int, int] = defaultdict(int)
+        self._modules: dict[str, Volume] = {}
         self._split = dialect.groupAndModule
         self._amop = _Flow()
         self._groups: dict[int, _Group] = {}
         self._uncounted = 0
+
+    @property
+    def modules(self) -> dict[str, Volume]:
+        """All that has been counted, by the name of the module, or its number; never reset."""
+        self._settle()
+        return self._modules
 
     @property
     def uncounted(self) -> int:
@@ -71,13 +108,26 @@ class Statistics:
     def _settle(self) -> None:
         """Put the bytes of each protocolID where they belong."""
         for protocolID, size in self.received.items():
+            volume = self._volume(protocolID)
+            volume.bytesReceived += size
+            volume.framesReceived += self.framesReceived[protocolID]
             for flow in self._flows(protocolID, size):
                 flow.received += size
         for protocolID, size in self.sent.items():
+            volume = self._volume(protocolID)
+            volume.bytesSent += size
+            volume.framesSent += self.framesSent[protocolID]
             for flow in self._flows(protocolID, size):
                 flow.sent += size
-        self.received.clear()
-        self.sent.clear()
+        for counted in (self.received, self.sent, self.framesReceived, self.framesSent):
+            counted.clear()
+
+    def _volume(self, protocolID: int) -> Volume:
+        _, module = self._split(protocolID)
+        name = _NAMES.get(module) or str(module)
+        if name not in self._modules and len(self._modules) >= MAX_MODULES:
+            name = "other"
+        return self._modules.setdefault(name, Volume())
 
     def _flows(self, protocolID: int, size: int) -> tuple[_Flow, ...]:
         number, module = self._split(protocolID)

@@ -9,6 +9,7 @@ FISCO BCOS 2.x channel protocol.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ..errors import MalformedMessage
@@ -30,6 +31,8 @@ NO_SUBSCRIBER: Final = 104
 """Result: the node has no subscriber (any more) who could answer; the request's data comes back."""
 
 _HEADER: Final = struct.Struct(">IH32si")
+_TOPIC_HEADER: Final = struct.Struct(">IH36xB")
+"""Length, type, and the first byte of a topic body, which counts itself."""
 
 
 class ChannelMessage(NamedTuple):
@@ -49,7 +52,8 @@ class ChannelMessage(NamedTuple):
 
     def encode(self) -> bytes:
         """Make the whole channel frame."""
-        return _HEADER.pack(_HEADER.size + len(self.data), *self[:3]) + self.data
+        kind, seq, result, data = self
+        return _HEADER.pack(_HEADER.size + len(data), kind, seq, result) + data
 
     @classmethod
     def decode(cls, frame: bytes) -> ChannelMessage:
@@ -74,8 +78,13 @@ def encodeTopicBody(topic: str, content: bytes) -> bytes:
 
     @raise EncodingError: the topic is longer than 254 bytes or holds a TAB.
     """
+    return _counted(topic) + content
+
+
+@lru_cache(maxsize=1024)
+def _counted(topic: str) -> bytes:
     name = topicBytes(topic)
-    return bytes((len(name) + 1,)) + name + content
+    return bytes((len(name) + 1,)) + name
 
 
 def decodeTopicBody(data: bytes) -> tuple[str, bytes]:
@@ -90,3 +99,30 @@ def decodeTopicBody(data: bytes) -> tuple[str, bytes]:
             "and itself"
         )
     return topicText(data[1 : data[0]]), data[data[0] :]
+
+
+def decodeTopicMessage(frame: bytes) -> tuple[int, str, bytes]:
+    """
+    Read what matters of a channel frame with a topic body at once: type, topic, content.
+
+    @raise MalformedMessage: see L{ChannelMessage.decode} and L{decodeTopicBody}.
+    """
+    size = len(frame)
+    if size >= _TOPIC_HEADER.size:
+        length, kind, counted = _TOPIC_HEADER.unpack_from(frame)
+        content = _HEADER.size + counted
+        if length == size and counted and content <= size:
+            return kind, topicText(frame[_TOPIC_HEADER.size : content]), frame[content:]
+    message = ChannelMessage.decode(frame)
+    return message.type, *decodeTopicBody(message.data)
+
+
+def encodeTopicMessage(kind: int, seq: bytes, topic: str, content: bytes) -> bytes:
+    """
+    Make a whole channel frame with a topic body at once.
+
+    @raise EncodingError: see L{encodeTopicBody}.
+    """
+    head = _counted(topic)
+    size = _HEADER.size + len(head) + len(content)
+    return b"".join((_HEADER.pack(size, kind, seq, SUCCESS), head, content))

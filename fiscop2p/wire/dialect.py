@@ -21,6 +21,12 @@ RAFT: Final = 11
 NODE_STATUS: Final = 100
 """Module of our own, which FISCO BCOS nodes ignore: the status that an application sets."""
 
+MESSAGE: Final = 101
+"""The same: messages of operators."""
+
+FILES: Final = 102
+"""The same: files that go from node to node."""
+
 COMPRESSED: Final = 0x8000
 """The bit of the RC2 version word that says: the payload is a raw snappy block."""
 

@@ -66,16 +66,22 @@ class FrameEncoder:
 
         @raise EncodingError: the message is too long, or a number does not fit its field.
         """
-        size, header = len(payload), self._dialect.header
+        size = len(payload)
         if size > self._most:
             raise EncodingError(
                 f"a message of {size} bytes, {self._most} are the most; send it in parts"
             )
+        header = self._dialect.header
         if size > self.mostPlain:
             block = self._tryToCompress(protocolID, payload)
             if block is not None:
                 return header(len(block), protocolID, packetType, seq, COMPRESSED), block
-        return header(size, protocolID, packetType, seq), payload
+        try:
+            return self.pack(
+                self.headerSize + size, self.version, protocolID, packetType, seq
+            ), payload
+        except struct.error:
+            return header(size, protocolID, packetType, seq), payload
 
     def _tryToCompress(self, protocolID: int, payload: bytes) -> bytes | None:
         """Compress, unless what is sent under this protocolID has not shrunk for a while."""
@@ -99,6 +105,8 @@ class FrameParser:
 
     It goes over each chunk once and holds no more than the part of one frame that has arrived.
     After an error it must not be fed again: where the next frame begins cannot be known.
+
+    @ivar frames: how many frames there were in the chunks that have been gone through.
     """
 
     def __init__(self, dialect: Dialect, maxFrameLength: int = MAX_FRAME_LENGTH) -> None:
@@ -106,6 +114,7 @@ class FrameParser:
         @param maxFrameLength: the most bytes that a frame may have, header included, as well as
             the payload once it is decompressed.
         """
+        self.frames = 0
         self._dialect = dialect
         self._limit = maxFrameLength
         self._tail = b""
@@ -115,6 +124,13 @@ class FrameParser:
     def held(self) -> int:
         """How many bytes of an unfinished frame are kept."""
         return len(self._tail) if self._unfinished is None else self._unfinished.held
+
+    @property
+    def arrived(self) -> int:
+        """How many bytes of an unfinished frame have arrived, its header included."""
+        if self._unfinished is None:
+            return len(self._tail)
+        return self._dialect.headerSize + self._unfinished.held
 
     def feed(self, data: bytes) -> Generator[Frame, None, None]:
         """
@@ -132,6 +148,7 @@ class FrameParser:
             if self._unfinished.missing:
                 return
             finished, self._unfinished = self._unfinished, None
+            self.frames += 1
             yield self._frame(finished.header, finished.payload())
         elif self._tail:
             data, self._tail = self._tail + data, b""
@@ -139,29 +156,37 @@ class FrameParser:
         dialect, limit = self._dialect, self._limit
         unpack, headerSize = dialect.layout.unpack_from, dialect.headerSize
         end = len(data)
-        run, previous = 0, 0
+        # The frames that are yielded one by one, and the first of those of the same length.
+        count, first, previous = 0, 0, 0
         while end - position >= headerSize:
             header = unpack(data, position)
             length = header[0]
             if length < headerSize or length > limit:
                 raise self._badLength(length)
-            run, previous = run + 1 if length == previous else 0, length
-            if run == _RUN:
+            if length != previous:
+                first, previous = count, length
+            elif count - first == _RUN:
                 # Frames of one length come in runs, which C unpacks at half the cost.
                 whole = position + (end - position) // length * length
                 frames = _wholeFrame(dialect, length).iter_unpack(memoryview(data)[position:whole])
+                start = position
                 for frame in frames:
                     if frame[0] != length:
                         break
                     position += length
                     yield self._frame(frame[:5], frame[5]) if frame[1] else frame
+                self.frames += (position - start) // length
+                previous = 0
                 continue
             start, position = position + headerSize, position + length
             if position > end:
                 self._unfinished = _UnfinishedFrame(header, position - end, data[start:])
+                self.frames += count
                 return
+            count += 1
             yield self._frame(header, data[start:position])
         self._tail = data[position:]
+        self.frames += count
 
     def _frame(self, header: Header, payload: bytes) -> Frame:
         version = header[1]

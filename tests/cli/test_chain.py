@@ -54,7 +54,7 @@ class DispatchTests(CommandTestCase):
 
     def test_help(self) -> None:
         """C{--help} shows the commands, and each command shows its own."""
-        self.assertIn("    chain      Make a chain", self.fiscop2p("--help")[1])
+        self.assertIn("    chain           Make a chain", self.fiscop2p("--help")[1])
         for command in (["chain"], ["chain", "add-node"], ["chain", "add-agency"]):
             lines = self.lines(*command, "--help")
             self.assertTrue(lines[0].startswith(" ".join(["Usage: fiscop2p", *command, "-"])))
@@ -226,4 +226,36 @@ class AddAgencyTests(CommandTestCase):
             "fiscop2p chain add-agency: -a is missing; say how the agency is called; "
             "see fiscop2p chain add-agency --help",
             *("chain", "add-agency"),
+        )
+
+
+class RevokeTests(CommandTestCase):
+    """C{fiscop2p chain revoke}"""
+
+    def test_revoke(self) -> None:
+        """It tells where the list is, and what to do with it."""
+        self.lines("chain", "-l", "127.0.0.1:2")
+        self.assertEqual(
+            self.lines("chain", "revoke", "-X", "7", "nodes/127.0.0.1/node1"),
+            [
+                "Revoked node1: it is on the list of agency in nodes/cert/crl.pem.",
+                "Next: copy that file into conf/ of each node, set crl_file=crl.pem in "
+                "[network_security] of its config.ini, and send it SIGHUP.",
+            ],
+        )
+
+    def test_wrong(self) -> None:
+        """What is to be revoked must be named, and be there."""
+        self.assertComplaint(
+            2,
+            "fiscop2p chain revoke: name one directory of a node or an agency, or the file of its "
+            "certificate; see fiscop2p chain revoke --help",
+            *("chain", "revoke"),
+        )
+        self.lines("chain", "-l", "127.0.0.1:1")
+        self.assertComplaint(
+            1,
+            "fiscop2p chain revoke: node9: there is no certificate; name its file, or the "
+            "directory of a node or agency",
+            *("chain", "revoke", "node9"),
         )

@@ -7,7 +7,10 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from fiscop2p.chain import buildChain
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from fiscop2p.chain import buildChain, revoke
+from fiscop2p.chain.authority import Authority, revocation
 from fiscop2p.chain.plan import ChainPlan
 from fiscop2p.cli import check
 from fiscop2p.config import node
@@ -142,6 +145,41 @@ class CheckTests(CommandTestCase):
         buildChain(ChainPlan.parse("127.0.0.1:1"), Path("short"), days=7)
         lines = self.lines("check", "short/127.0.0.1/node0/config.ini")
         self.assertTrue(any("RENEW IT SOON" in line for line in lines))
+
+    def test_revocationLists(self) -> None:
+        """Revocation lists are counted, and pointed out if they end soon; a wrong one is named."""
+        buildChain(ChainPlan.parse("127.0.0.1:1"), Path("other"))
+        revoke(Path("nodes"), self.home, days=2)
+        self.change("ca_cert=ca.crt", "ca_cert=ca.crt\n    crl_file=../../../cert/crl.pem")
+        status, _, complaints = self.fiscop2p("check", str(self.config))
+        self.assertEqual(status, 1)
+        self.assertIn("node.crt: the certificate of node0 was revoked by agency on ", complaints)
+        (crl,) = Path("nodes/cert").glob("crl.pem")
+        node = Authority.makeRoot().issueAgency("agency").issueNode("node7")
+        agency = Path("nodes/cert/agency")
+        issuer = Authority.fromPEM(
+            (agency / "agency.key").read_bytes(),
+            (agency / "agency.crt").read_bytes(),
+            (agency / "ca.crt").read_bytes(),
+        )
+        made = issuer.issueList([revocation(node.certificate)], days=2)
+        crl.write_bytes(made.public_bytes(Encoding.PEM))
+        lines = self.lines("check", str(self.config))
+        self.assertTrue(any("1 certificate revoked, by the list of agency" in e for e in lines))
+        (ends,) = (line for line in lines if "revocation list of agency on" in line)
+        self.assertTrue(ends.endswith("(in 1 days); RENEW IT SOON"), ends)
+        crl.write_text("rubbish")
+        status, _, complaints = self.fiscop2p("check", str(self.config))
+        self.assertEqual(status, 1)
+        self.assertIn("crl.pem: no revocation list: neither PEM", complaints)
+
+    def test_readableKey(self) -> None:
+        """A key that others may read is a mistake, with what to do."""
+        key = self.home / "conf" / "node.key"
+        key.chmod(0o644)
+        status, _, complaints = self.fiscop2p("check", str(self.config))
+        self.assertEqual(status, 1)
+        self.assertIn(f"run: chmod 600 {key.absolute()}", complaints)
 
     def test_noFile(self) -> None:
         """A file that is not there, or not named, is told in a line."""

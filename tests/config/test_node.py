@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.testing import MemoryReactorClock
@@ -23,9 +24,11 @@ from fiscop2p.chain.plan import ChainPlan
 from fiscop2p.chain.texts import configText
 from fiscop2p.config import (
     LOG_LEVELS,
+    AdminConfig,
     LogConfig,
     NodeConfig,
     checkConfig,
+    credentialsFromConfig,
     loadConfig,
     node,
     nodeFromConfig,
@@ -62,12 +65,14 @@ class ConfigTestCase(SynchronousTestCase):
         self.file = self.home / "config.ini"
         self.conf = self.home / "conf"
         self.conf.mkdir()
-        node = Authority.makeRoot().issueAgency("bank").issueNode("node0")
+        self.agency = Authority.makeRoot().issueAgency("bank")
+        node = self.agency.issueNode("node0")
         for name, pem in (
             ("node.key", node.keyPEM),
             ("node.crt", node.certificatePEM),
             ("ca.crt", node.caPEM),
         ):
+            (self.conf / name).touch(0o600)
             (self.conf / name).write_bytes(pem)
         self.nodeID = node.nodeID
 
@@ -131,6 +136,7 @@ class WholeTests(ConfigTestCase):
                     namePattern=None,
                 ),
                 rpc=None,
+                admin=AdminConfig(self.home / "admin.sock"),
                 peersParamLimit=10,
                 maxNodesLimit=100,
                 statisticsInterval=None,
@@ -208,7 +214,7 @@ class WholeTests(ConfigTestCase):
             "[log]",
             "archive_path=",
             "[secure]",
-            "ca_path=",
+            "check_cert_issuer=true",
             "[certificate_whitlist]",
             f"cal.0={ALICE}",
             "[p2P]",
@@ -218,7 +224,7 @@ class WholeTests(ConfigTestCase):
         )
         self.assertEqual(
             set(loaded.unused),
-            {"log.archive_path", "secure.ca_path", "flow_control.limit_req"},
+            {"log.archive_path", "secure.check_cert_issuer", "flow_control.limit_req"},
         )
         self.assertEqual(
             loaded.unknown,
@@ -474,6 +480,33 @@ class FileTests(ConfigTestCase):
         )
         self.assertEqual(loaded.credentials.identity.nodeID, self.nodeID)
 
+    def test_furtherCAs(self) -> None:
+        """Further CAs are in C{ca_path}, which may be there and empty."""
+        other = Authority.makeRoot("other")
+        (self.conf / "more").mkdir()
+        (self.conf / "more" / "other.crt").write_bytes(other.certificatePEM)
+        loaded = self.load("[network_security]", "ca_path=more/")
+        self.assertIn(other.certificate, loaded.credentials.anchors)
+        self.assertEqual(loaded.unused, ())
+        loaded = self.load("[network_security]", "ca_path=")
+        self.assertEqual(len(loaded.credentials.anchors), 1)
+
+    def test_revocationLists(self) -> None:
+        """C{crl_file} names the file of the revocation lists, which must be good."""
+        crl = self.agency.issueList([]).public_bytes(Encoding.PEM)
+        (self.conf / "crl.pem").write_bytes(crl)
+        lines = ("[network_security]", "crl_file=crl.pem")
+        loaded = self.load(*lines)
+        self.assertEqual([name for name, _ in loaded.credentials.revocations.expiries], ["bank"])
+        self.assertEqual(loaded.unknown, ())
+        self.assertEqual(credentialsFromConfig(self.file), loaded.credentials)
+        (self.conf / "crl.pem").write_bytes(crl[:100])
+        for load in (loadConfig, credentialsFromConfig):
+            error = self.assertRaises(CredentialsError, load, self.file)
+            self.assertIn(
+                f"{self.conf / 'crl.pem'}: a revocation list in it is damaged", str(error)
+            )
+
     def test_missing(self) -> None:
         """A missing file is named."""
         self.file.write_text("[network_security]\nkey=other.key\n")
@@ -484,7 +517,10 @@ class FileTests(ConfigTestCase):
     def test_empty(self) -> None:
         """A name must be there."""
         for section, key in (
-            *(("network_security", key) for key in ("data_path", "key", "cert", "ca_cert")),
+            *(
+                ("network_security", key)
+                for key in ("data_path", "key", "cert", "ca_cert", "crl_file")
+            ),
             ("log", "log_path"),
         ):
             self.assertWrong(
@@ -621,6 +657,17 @@ class LimitTests(ConfigTestCase):
         loaded = self.load("[p2p]", "peers_param_limit=3", "max_nodes_limit=7")
         self.assertEqual((loaded.peersParamLimit, loaded.maxNodesLimit), (3, 7))
         for key in ("peers_param_limit", "max_nodes_limit"):
+            self.assertNumber("p2p", key)
+
+    def test_admission(self) -> None:
+        """How many links strangers may dial, and how fast; a FISCO BCOS node has no such limits."""
+        keys = ("max_handshakes", "max_inbound_peers", "max_links_per_host", "max_accept_rate")
+        loaded = self.load("[p2p]", *(f"{key}={number}" for number, key in enumerate(keys, 3)))
+        settings = loaded.settings
+        limits = (settings.maxHandshakes, settings.maxInboundPeers, settings.maxLinksPerHost)
+        self.assertEqual((*limits, settings.maxAcceptRate), (3, 4, 5, 6))
+        self.assertEqual(loaded.unknown, ())
+        for key in keys:
             self.assertNumber("p2p", key)
 
     def test_warning(self) -> None:

@@ -83,11 +83,11 @@ class TwoNodesTests(LinesTestCase):
     def test_idle(self) -> None:
         """A link over which nothing comes is told before its end."""
         self.network.lose(self.one, self.other)
-        self.network.advance(70)
-        idle = self.matching(r"^warn: Idle connection, disconnect ,endpoint=10\.0\.0\.[01]:")
-        self.assertEqual(len(idle), 2)
-        self.assertTrue(all("nothing came for 60 s" in line for line in idle), idle)
-        self.assertEqual(len(self.matching("onDisconnect,code=2,what=nothing went over it")), 2)
+        self.network.advance(20)
+        dead = self.matching(r"^warn: disconnect inactive P2PSession,nodeID=.{8}\.\.\.,endpoint=10")
+        self.assertEqual(len(dead), 2)
+        self.assertTrue(all("nothing came from the peer: for 1" in line for line in dead), dead)
+        self.assertEqual(len(self.matching("onDisconnect,code=2,what=nothing came from")), 2)
 
     def test_peerIsDown(self) -> None:
         """An address that cannot be reached is told at once, and then once a minute."""

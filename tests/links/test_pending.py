@@ -201,6 +201,18 @@ class PendingTests(RequestsTestCase):
         self.clock.advance(2)
         self.assertEqual(self.requests.ended, [2, 2])
 
+    def test_manyEarlyOnes(self) -> None:
+        """Answered requests are forgotten, also those that were to expire before earlier ones."""
+        self.requests.add(1, 3600)
+        for seq in range(2, 10_002):
+            self.requests.add(seq, 10)
+            self.pending.answer(seq, b"")
+        self.assertLess(len(self.pending._early), 100)
+        self.requests.add(10_002, 10)
+        self.clock.advance(11)
+        self.assertEqual(self.requests.ended[-1], 10_002)
+        self.assertEqual((len(self.pending), self.requests.timers), (1, 1))
+
     def test_failAll(self) -> None:
         """When the link ends, all are told why, in order, and nothing is left behind."""
         for seq, timeout in ((3, 5), (2, 1), (4, 9)):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from random import Random
+from random import Random, randbytes
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.errors import PeerAbsent, PeerLeft
+from fiscop2p.interfaces import Message
 from fiscop2p.links.registry import PeerRegistry
 from fiscop2p.settings import Address
 from fiscop2p.testing import MemoryNetwork
@@ -18,6 +20,7 @@ from tests.temporary import temporaryFolder
 OURS = "8" * 128
 LESS = "1" * 128
 GREATER = "f" * 128
+HEARTBEAT = RC2.encode(2, 1, 0, b"0")
 
 
 class FakeSession:
@@ -26,6 +29,7 @@ class FakeSession:
     def __init__(self, nodeID: str, outbound: bool = True) -> None:
         self.nodeID = nodeID
         self.outbound = outbound
+        self.isHeard = True
         self.pings: list = []
         self.did: list[str] = []
 
@@ -38,8 +42,8 @@ class FakeSession:
     def abort(self, reason, detail="") -> None:
         self.did.append(f"abort {reason.name}")
 
-    def retire(self, reason) -> None:
-        self.did.append(f"retire {reason.name}")
+    def retire(self, reason, delay=1.0) -> None:
+        self.did.append(f"retire {reason.name} {delay:g}")
 
     def keep(self) -> None:
         self.did.append("keep")
@@ -136,17 +140,17 @@ class DuplicateTests(SynchronousTestCase):
         first, second = FakeSession(LESS), FakeSession(LESS)
         self.assertIs(self.settle(first, second)[1], first)
 
-    def test_onlyTheGreaterCloses(self) -> None:
-        """The other link is closed only by the node with the greater ID, and only after proof."""
+    def test_theGreaterCloses(self) -> None:
+        """The node with the greater ID closes the other link after proof; the lesser one waits."""
         first, second = FakeSession(LESS), FakeSession(LESS)
         self.settle(first, second)
         self.assertEqual(second.did, [])
         first.pings[0](b"0")
-        self.assertEqual(second.did, ["retire DUPLICATE"])
+        self.assertEqual(second.did, ["retire DUPLICATE 1"])
         first, second = FakeSession(GREATER), FakeSession(GREATER)
         self.settle(first, second)
         first.pings[0](b"0")
-        self.assertEqual(second.did, [])
+        self.assertEqual(second.did, ["retire DUPLICATE 15"])
 
     def test_silentLinkGivesWay(self) -> None:
         """If the preferred link gives no sign of life it is closed, and the other one serves."""
@@ -163,7 +167,7 @@ class DuplicateTests(SynchronousTestCase):
         registry, _ = self.settle(first, second)
         first.pings[0](b"0")
         registry.remove(first)
-        self.assertEqual(second.did, ["retire DUPLICATE", "keep"])
+        self.assertEqual(second.did, ["retire DUPLICATE 1", "keep"])
         self.assertIs(registry.session(LESS), second)
 
     def test_nobodyLeavesOrJoins(self) -> None:
@@ -190,6 +194,32 @@ class DuplicateTests(SynchronousTestCase):
         registry.remove(first)
         self.assertEqual(registry.sessionsFollowing("old"), [])
         self.assertEqual(registry.sessionsFollowing("new"), [second])
+
+    def test_silentLinkIsReplaced(self) -> None:
+        """A link that has missed a heartbeat gives way to a new one at once, whoever dialled."""
+        for outbound in (True, False):
+            first, second = FakeSession(GREATER), FakeSession(GREATER, outbound)
+            first.isHeard = False
+            registry, kept = self.settle(first, second)
+            self.assertIs(kept, second)
+            self.assertEqual(first.did, ["abort SILENT"])
+            registry.remove(first)
+            registry.remove(second)
+            self.assertEqual(len(registry), 0)
+
+    def test_silentLinkWithSpares(self) -> None:
+        """Then the spares are settled with the new link, however many there are."""
+        links = [FakeSession(LESS) for _ in range(4)]
+        registry = PeerRegistry(OURS)
+        for link in links[:3]:
+            registry.add(link)
+        links[0].isHeard = False
+        registry.add(links[3])
+        registry.remove(links[0])
+        self.assertIs(registry.session(LESS), links[3])
+        for ping in links[3].pings:
+            ping(b"0")
+        self.assertEqual([link.did[-1:] for link in links[1:3]], [["retire DUPLICATE 1"]] * 2)
 
     def test_tooManySpares(self) -> None:
         """A node cannot pile up links."""
@@ -228,6 +258,140 @@ class CrossedDialsTests(SynchronousTestCase):
             steps = sorted(int(text) for text in got)
             self.assertEqual(steps, list(range(steps[0], 20)), f"seed {seed}: lost")
             network.stop()
+
+    def test_aThousandPairs(self) -> None:
+        """At whatever distance in time and space they dial, one link is left, the same for both."""
+        crossed = 0
+        for seed in range(1000):
+            random = Random(seed)
+            network = MemoryNetwork(0)
+            addresses = [Address("10.0.0.0", PORT), Address("10.0.0.1", PORT)]
+            path = network.fabric.path(*(address.host for address in addresses))
+            path.latency = random.choice((0.0, 0.001, random.uniform(0, 0.5)))
+            one = network.addNode(addresses)
+            network.advance(random.choice((0.0, path.latency, random.uniform(0, 2))))
+            other = network.addNode(addresses)
+            left: list[str] = []
+            for node in (one, other):
+                node.registry.left.subscribe(left.append)
+            network.advance(8)
+            crossed += len(one.registry.historyOf(other.nodeID)) > 1
+            self.assertEqual(len(path.transports), 2, f"seed {seed}")
+            mine = one.registry.session(other.nodeID).transport
+            theirs = other.registry.session(one.nodeID).transport
+            self.assertEqual(mine.getHost(), theirs.getPeer(), f"seed {seed}")
+            self.assertEqual(mine.getPeer(), theirs.getHost(), f"seed {seed}")
+            self.assertEqual(left, [], f"seed {seed}")
+            network.stop()
+        self.assertGreater(crossed, 200)
+
+
+class OneNodeTwiceTests(SynchronousTestCase):
+    """Two links that one node has dialled, which is not one of ours."""
+
+    def setUp(self) -> None:
+        self.network = MemoryNetwork(1, tls="ssl")
+        self.addCleanup(self.network.stop)
+        self.node = self.network.nodes[0]
+        self.issued = self.network.agency.issueNode("node9")
+        self.links: list[Stranger] = []
+
+    def dial(self) -> Stranger:
+        context = looseContext(True, self.issued, temporaryFolder(self))
+        self.links.append(Stranger(HEARTBEAT))
+        dial(self.network, self.node, context, self.links[-1])
+        self.network.advance(0)
+        return self.links[-1]
+
+    def beat(self, *links: Stranger) -> None:
+        for link in links:
+            if link.lost is None:
+                link.transport.write(HEARTBEAT)
+        self.network.advance(0)
+
+    def standing(self) -> list[Stranger]:
+        return [link for link in self.links if link.lost is None]
+
+    def say(self, text: bytes) -> None:
+        self.node.send(self.issued.nodeID, text, protocolID=self.node.protocolID(1, 1000))
+        self.network.advance(0)
+
+    def test_halfOpenLink(self) -> None:
+        """A peer that was restarted and is back at once has one link within a heartbeat."""
+        old = self.dial()
+        self.network.advance(2)
+        new = self.dial()
+        self.network.advance(2)
+        self.beat(new)
+        self.network.advance(3.1)
+        self.assertEqual(self.standing(), [new])
+        self.say(b"hello")
+        self.assertEqual(new.frames()[-1][3], b"hello")
+        self.assertIsNotNone(old.lost)
+
+    def test_longSilentLink(self) -> None:
+        """One that comes back after a missed heartbeat takes the old link's place at once."""
+        old = self.dial()
+        self.network.advance(7.6)
+        new = self.dial()
+        self.network.advance(0)
+        self.assertEqual(self.standing(), [new])
+        self.say(b"hello")
+        self.assertEqual(new.frames()[-1][3], b"hello")
+        self.assertNotIn(b"hello", old.data)
+
+    def test_neverAnswers(self) -> None:
+        """Of links over which heartbeats come, and never an answer, the first one stays."""
+        isGreater = set()
+        while len(isGreater) < 2:
+            self.issued = self.network.agency.issueNode("node9")
+            isGreater.add(self.issued.nodeID > self.node.nodeID)
+            self.links = []
+            first = self.dial()
+            self.dial()
+            self.dial()
+            for _ in range(25):
+                self.network.advance(1)
+                self.beat(*self.links)
+            self.assertEqual(self.standing(), [first])
+            self.assertIn(self.issued.nodeID, self.node.registry)
+
+    def test_linkThatIsNotRead(self) -> None:
+        """A link that applications here keep from being read is not dead, however silent."""
+        protocolID = self.node.protocolID(1, 1001)
+        answers: list[Deferred[bytes]] = []
+
+        def later(message: Message) -> Deferred[bytes]:
+            answers.append(Deferred())
+            return answers[-1]
+
+        self.node.handle(protocolID, later)
+        first = self.dial()
+        first.transport.write(RC2.encode(protocolID, 0, 5, b"?") * 1025)
+        self.network.advance(20)
+        self.dial()
+        self.beat(*self.links)
+        self.assertEqual(len(self.standing()), 2)
+        for _ in range(20):
+            self.network.advance(1)
+            self.beat(*self.links)
+        self.assertEqual(self.standing(), [first])
+        for answer in answers:
+            answer.callback(b"done")
+
+    def test_queueIsFull(self) -> None:
+        """A link for which too much waits to ask anything over it is judged by what comes."""
+        first = self.dial()
+        first.transport.pauseProducing()
+        for _ in range(2):
+            self.say(randbytes(9 << 20))
+        second = self.dial()
+        for _ in range(25):
+            self.network.advance(1)
+            self.beat(first, second)
+        first.transport.resumeProducing()
+        self.network.advance(1)
+        self.assertEqual(self.standing(), [first])
 
 
 class FirstSessionWinsTests(SynchronousTestCase):

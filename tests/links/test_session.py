@@ -6,7 +6,7 @@ from random import randbytes
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p.errors import PeerBusy
+from fiscop2p.errors import PeerBusy, PeerLeft, RequestTimeout
 from fiscop2p.links.reasons import CloseReason
 from fiscop2p.settings import Settings
 from fiscop2p.testing import MemoryNetwork
@@ -39,6 +39,13 @@ class StrangerTestCase(SynchronousTestCase):
     def prove(self) -> None:
         self.say(self.dialect.encode(2, 1, 0, b"0"))
 
+    def live(self, seconds: int) -> None:
+        """Let time pass in which the stranger does what keeps it alive: a heartbeat each 5 s."""
+        for _ in range(seconds // 5):
+            self.network.advance(5)
+            if self.stranger.lost is None:
+                self.prove()
+
     def assertClosed(self, reason: CloseReason) -> None:
         self.network.advance(0.1)
         self.assertIsNotNone(self.stranger.lost)
@@ -60,7 +67,7 @@ class SessionTests(StrangerTestCase):
         heartbeat = (2, 1, 0, b"0")
         self.assertEqual(self.stranger.frames(), [heartbeat])
         self.prove()
-        self.network.advance(20)
+        self.live(20)
         self.assertEqual(self.stranger.frames(), [heartbeat] * 5)
 
     def test_badFrameCloses(self) -> None:
@@ -88,27 +95,18 @@ class SessionTests(StrangerTestCase):
         self.say(b"\0" * 16, RC2.encode(self.node.protocolID(1, 1000), 0, 7, b"late"))
         self.assertEqual(got, [])
 
-    def test_idleInReadingCloses(self) -> None:
-        """A peer that only reads is dropped after the idle time, as FISCO BCOS does."""
-        self.prove()
-        self.network.advance(59)
-        self.assertIsNone(self.stranger.lost)
-        self.network.advance(6)
-        self.assertClosed(CloseReason.IDLE)
-
     def test_idleInWritingCloses(self) -> None:
         """A peer that sends and never reads is dropped, too."""
         self.prove()
         self.stranger.transport.pauseProducing()
         pid = self.node.protocolID(1, 1000)
         self.node.send(self.issued.nodeID, randbytes(1 << 20), protocolID=pid)
-        for _ in range(7):
-            self.network.advance(10)
-            if self.stranger.lost is None:
-                self.stranger.transport.write(RC2.encode(2, 1, 0, b"0"))
+        self.live(55)
+        self.assertIsNone(self.stranger.lost)
+        self.assertIn(self.issued.nodeID, self.node.registry)
+        self.live(10)
         self.stranger.transport.resumeProducing()
         self.assertClosed(CloseReason.IDLE)
-        self.assertTrue(any("the peer read nothing" in line for line in self.lines))
 
     def test_unknownProtocolIsCountedAndDropped(self) -> None:
         """A request that nobody takes leaves the link alone, as FISCO BCOS nodes do."""
@@ -143,6 +141,99 @@ class SessionTests(StrangerTestCase):
         self.say(*(RC2.encode(-pid, 0, seq, text) for text in (b"one", b"two")))
         self.assertEqual(answers, [b"one"])
         self.assertEqual(self.node.counters["responses nobody waited for"], 1)
+
+
+class RequestTests(SynchronousTestCase):
+    """Requests to a peer that answers as it likes."""
+
+    def setUp(self) -> None:
+        self.network = MemoryNetwork(1, tls="ssl", settings=Settings(maxPending=3))
+        self.addCleanup(self.network.stop)
+        self.node = self.network.nodes[0]
+        self.issued = self.network.agency.issueNode("node9")
+        self.protocolID = self.node.protocolID(1, 1000)
+        self.stranger = Stranger(RC2.encode(2, 1, 0, b"0"))
+        context = looseContext(True, self.issued, temporaryFolder(self))
+        dial(self.network, self.node, context, self.stranger)
+        self.network.advance(0)
+        self.ends: list[object] = []
+
+    def ask(self) -> int:
+        """Ask, note the end, and give the request's seq."""
+        request = self.node.request(self.issued.nodeID, b"?", protocolID=self.protocolID, timeout=4)
+        request.addBoth(lambda end: self.ends.append(getattr(end, "type", end)))
+        self.network.advance(0)
+        return self.stranger.frames()[-1][2]
+
+    def answer(self, seq: int, text: bytes) -> None:
+        self.stranger.transport.write(RC2.encode(-self.protocolID, 0, seq, text))
+        self.network.advance(0)
+
+    @property
+    def unmatched(self) -> int:
+        return self.node.counters["responses nobody waited for"]
+
+    def test_lateAndRepeated(self) -> None:
+        """An answer after the deadline, a second one, one to nothing: each counted and ignored."""
+        late, prompt = self.ask(), self.ask()
+        self.answer(prompt, b"one")
+        self.network.advance(4.1)
+        self.assertEqual(self.ends, [b"one", RequestTimeout])
+        for number, (seq, text) in enumerate(((late, b"late"), (prompt, b"one"), (4711, b"x")), 1):
+            for _ in range(100):
+                self.answer(seq, text)
+            self.assertEqual(self.unmatched, 100 * number)
+        self.assertEqual(self.ends, [b"one", RequestTimeout])
+        self.assertIsNone(self.stranger.lost)
+
+    def test_othersAnswersAreNotOurs(self) -> None:
+        """A seq is waited for on the link that the request went over, not on others."""
+        other = Stranger(RC2.encode(2, 1, 0, b"0"))
+        context = looseContext(True, self.network.agency.issueNode("node8"), temporaryFolder(self))
+        dial(self.network, self.node, context, other)
+        self.network.advance(0)
+        seq = self.ask()
+        other.transport.write(RC2.encode(-self.protocolID, 0, seq, b"forged"))
+        self.network.advance(0)
+        self.assertEqual((self.ends, self.unmatched), ([], 1))
+        self.answer(seq, b"true")
+        self.assertEqual(self.ends, [b"true"])
+
+    def test_tooMany(self) -> None:
+        """A peer that owes enough answers is asked nothing more; nothing is sent."""
+        seqs = [self.ask() for _ in range(3)]
+        sent = len(self.stranger.data)
+        self.ask()
+        self.assertEqual(self.ends, [PeerBusy])
+        with self.assertRaises(PeerBusy) as caught:
+            self.node.ask(
+                self.issued.nodeID, b"?", self.fail, self.fail, protocolID=self.protocolID
+            )
+        self.assertIn("has 3 requests to answer already", str(caught.exception))
+        self.assertEqual(len(self.stranger.data), sent)
+        self.node.send(self.issued.nodeID, b"one way", protocolID=self.protocolID)
+        self.answer(seqs[0], b"one")
+        self.ask()
+        self.assertEqual(self.ends, [PeerBusy, b"one"])
+        self.network.advance(4.1)
+        self.assertEqual(self.ends[2:], [RequestTimeout] * 3)
+        self.ask()
+        self.assertEqual(len(self.ends), 5)
+
+    def test_owesTooManyToBeAskedForSigns(self) -> None:
+        """A peer that owes all it may, and is silent, is known dead all the same."""
+        for _ in range(3):
+            self.node.ask(
+                self.issued.nodeID,
+                b"?",
+                self.ends.append,
+                self.ends.append,
+                protocolID=self.protocolID,
+                timeout=100,
+            )
+        self.network.advance(15)
+        self.assertIsNotNone(self.stranger.lost)
+        self.assertEqual([type(end) for end in self.ends], [PeerLeft] * 3)
 
 
 class RC1Tests(SynchronousTestCase):

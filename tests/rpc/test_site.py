@@ -11,13 +11,8 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p.rpc.site import (
-    CLOSE_GRACE,
-    MAX_BODY,
-    MAX_CONNECTIONS,
-    REQUEST_TIMEOUT,
-    RPCSite,
-)
+from fiscop2p.rpc.site import MAX_BODY, RPCSite
+from fiscop2p.web import CLOSE_GRACE, MAX_CONNECTIONS, REQUEST_TIMEOUT
 
 
 class Response(NamedTuple):
@@ -241,7 +236,7 @@ class RefusedTests(SiteTestCase):
         for _ in range(100):
             self.send(chunk)
         (request,) = self.transport.protocol.requests
-        self.assertLessEqual(len(request._body), MAX_BODY + 0x10000)
+        self.assertLessEqual(len(request.body), MAX_BODY + 0x10000)
         self.refused(413, b"1048576 bytes", b"0\r\n\r\n")
 
     def test_notHTTP(self) -> None:

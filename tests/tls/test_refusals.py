@@ -8,15 +8,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from warnings import catch_warnings, simplefilter
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ReasonFlags
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from fiscop2p.access import AccessLists
-from fiscop2p.chain.authority import Authority, IssuedNode
+from fiscop2p.chain.authority import Authority, IssuedNode, revocation
 from fiscop2p.errors import TLSUnavailable
+from fiscop2p.identity import loadCredentials
 from fiscop2p.links.factories import AddressState
 from fiscop2p.settings import Address
 from fiscop2p.testing import MemoryNetwork
-from fiscop2p.testing.network import PORT
+from fiscop2p.testing.network import PORT, writeCredentials
 from tests.strangers import STRANGER, Stranger, dial, listen, logLines, looseContext
 
 NOW = datetime.now(UTC)
@@ -129,6 +133,46 @@ class RefusalsMixin:
         self.assertIsNotNone(stranger.lost)
         self.assertEqual(self.outbound(twin).data, b"")
         self.assertEqual(self.node.addresses()[0].state, AddressState.OURSELVES)
+
+    def revoke(self, *lists: x509.CertificateRevocationList) -> None:
+        """Give the node these revocation lists."""
+        own = self.folder / "own"
+        writeCredentials(self.network.issued[0], own)
+        pem = b"".join(each.public_bytes(Encoding.PEM) for each in lists)
+        (own / "crl.pem").write_bytes(pem)
+        self.node.setCredentials(loadCredentials(own, crl="crl.pem"))
+
+    def test_revoked(self) -> None:
+        """A certificate that its agency has revoked is refused; nobody else's is."""
+        issued = self.agency.issueNode("node9")
+        reason = ReasonFlags.key_compromise
+        self.revoke(self.agency.issueList([revocation(issued.certificate, reason)]))
+        today = f"{datetime.now(UTC):%Y-%m-%d}"
+        words = f"the certificate of node9 was revoked by agency on {today}: key compromise"
+        self.assertRefusedBothWays(issued, "the peer's certificate is revoked", words)
+        other = self.inbound(self.agency.issueNode("node9"), greeting=b"")
+        self.assertEqual(other.frames()[0], (2, 1, 0, b"0"))
+
+    def test_revokedAgency(self) -> None:
+        """Nodes of an agency that has been revoked are refused, and those of its namesake not."""
+        branch, namesake = (self.agency.issueAgency("branch") for _ in range(2))
+        self.revoke(self.agency.issueList([revocation(branch.certificate)]))
+        words = "the certificate of branch was revoked by agency on "
+        self.assertRefusedBothWays(branch.issueNode("node9"), words)
+        other = self.inbound(namesake.issueNode("node9"), greeting=b"")
+        self.assertEqual(other.frames()[0], (2, 1, 0, b"0"))
+
+    def test_revokedMeanwhile(self) -> None:
+        """The link to a peer that is revoked ends at once; others stay."""
+        one, other = (self.agency.issueNode(name) for name in ("node8", "node9"))
+        revoked, stays = (self.inbound(each, greeting=b"") for each in (one, other))
+        self.assertIsNone(revoked.lost)
+        self.lines.clear()
+        self.revoke(self.agency.issueList([revocation(one.certificate)]))
+        self.network.advance(0)
+        self.assertIsNotNone(revoked.lost)
+        self.assertIsNone(stays.lost)
+        self.assertTrue(any("node8 was revoked by agency" in line for line in self.lines))
 
     def test_blackListed(self) -> None:
         """The black list keeps out whom the CA vouches for."""

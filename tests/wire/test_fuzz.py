@@ -325,8 +325,8 @@ class LiveTests(SynchronousTestCase):
         bad, node, other = network.nodes
         node.handle(APPLICATION, lambda message: message.payload)
         node.subscribe("orders", lambda message: message.payload)
-        bad._status.sync.change(state)
-        bad._topics.sync.change(state)
+        bad._status.sync.change(lambda: state)
+        bad._topics.sync.change(lambda: state)
         network.advance(2)
         link, bystander = (node.registry.session(peer.nodeID) for peer in (bad, other))
         mouth = bad.registry.session(node.nodeID)

@@ -1,0 +1,115 @@
+"""What is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from ..load import KIB, MIB, Load, sizeText
+from ..operations import OPERATIONS, Operation
+
+_LINKS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+_TOPICS: Final = (1, 10, 100, 1000, 10_000)
+_SIZES: Final = (
+    64, 256, KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, 4 * MIB, 16 * MIB
+)  # fmt: skip
+
+
+class Drawing(NamedTuple):
+    """
+    What is drawn of a curve's runs.
+
+    @ivar key: of the value.
+    @ivar title: what it is.
+    @ivar yTitle: the value and its unit.
+    """
+
+    key: str
+    title: str
+    yTitle: str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """
+    What becomes of an operation as its load grows.
+
+    @ivar name: what the command line calls it, and its file.
+    @ivar operation: the operation.
+    @ivar loads: what it is measured with, ascending.
+    @ivar variable: the field of the load that grows.
+    @ivar xTitle: what grows.
+    @ivar tick: how people are told a value of the variable.
+    @ivar implementations: whose curves are drawn by default.
+    @ivar time: the time it takes, in the file C{NAME.svg}: linear is as it should be.
+    @ivar rate: how much is done in a time, in the file C{NAME-rate.svg}, if there is one.
+    """
+
+    name: str
+    operation: Operation
+    loads: tuple[Load, ...]
+    variable: str
+    xTitle: str
+    tick: Callable[[int], str]
+    implementations: tuple[str, ...]
+    time: Drawing
+    rate: Drawing | None = None
+
+    def xOf(self, load: Load) -> int:
+        """Where a load is on this curve."""
+        x: int = getattr(load, self.variable)
+        return x
+
+
+def _number(value: int) -> str:
+    return f"{value:,}"
+
+
+CURVES: dict[str, Curve] = {
+    curve.name: curve
+    for curve in (
+        Curve(
+            name="one-way",
+            operation=OPERATIONS["one-way"],
+            loads=tuple(map(Load, _SIZES)),
+            variable="size",
+            xTitle="size of a message",
+            tick=sizeText,
+            implementations=("fiscop2p", "naive", "blocking", "pyzmq"),
+            time=Drawing("each", "Time for a message one way", "us a message"),
+            rate=Drawing("megabytes", "Messages one way", "MB/s"),
+        ),
+        Curve(
+            name="broadcast",
+            operation=OPERATIONS["broadcast"],
+            loads=tuple(Load(64, links) for links in _LINKS),
+            variable="links",
+            xTitle="links",
+            tick=_number,
+            implementations=("fiscop2p", "naive"),
+            time=Drawing("each", "Time for a broadcast of 64 B", "us a broadcast"),
+            rate=Drawing("rate", "Broadcasts of 64 B", "deliveries a second"),
+        ),
+        Curve(
+            name="sync-peers",
+            operation=OPERATIONS["sync"],
+            loads=tuple(Load(links=links, topics=10) for links in _LINKS),
+            variable="links",
+            xTitle="peers, with 10 topics each",
+            tick=_number,
+            implementations=("fiscop2p",),
+            time=Drawing("seconds", "Time until all know all topics of all", "seconds"),
+        ),
+        Curve(
+            name="sync-topics",
+            operation=OPERATIONS["sync"],
+            loads=tuple(Load(links=10, topics=topics) for topics in _TOPICS),
+            variable="topics",
+            xTitle="topics of each node, with 10 peers",
+            tick=_number,
+            implementations=("fiscop2p",),
+            time=Drawing("seconds", "Time until all know all topics of all", "seconds"),
+        ),
+    )
+}

@@ -1,0 +1,91 @@
+"""What became of links: the last ones of each node, and how often they ended for what reason."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from ..interfaces import ISession
+from ..settings import Address
+from .reasons import CloseReason
+
+LINKS_KEPT: Final = 20
+"""How many links of a node are remembered."""
+
+NODES_KEPT: Final = 1000
+"""How many nodes are: those with the latest news."""
+
+
+@dataclass
+class LinkRecord:
+    """
+    One link, from the handshake on.
+
+    @ivar opened: when its peer was verified, in seconds since 1970.
+    @ivar address: its remote end.
+    @ivar outbound: whether we dialled.
+    @ivar reason: why it ended, or L{None} while it stands.
+    @ivar detail: the same in a sentence.
+    @ivar duration: how many seconds it stood, or L{None} while it does.
+    """
+
+    opened: float
+    address: Address
+    outbound: bool
+    reason: CloseReason | None = None
+    detail: str = ""
+    duration: float | None = None
+
+
+class LinkHistory:
+    """
+    Remembers links, in bounded memory.
+
+    @ivar closes: how many links have ended for each reason, those included that never opened.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        """
+        @param now: tells the time of day, which is for people; durations are not measured by it.
+        """
+        self.closes: Counter[CloseReason] = Counter()
+        self._now = now
+        self._nodes: OrderedDict[str, deque[LinkRecord]] = OrderedDict()
+        self._standing: dict[ISession, tuple[LinkRecord, float]] = {}
+
+    def of(self, nodeID: str) -> list[LinkRecord]:
+        """The last links of a node, the oldest first; none if it is not remembered."""
+        return list(self._nodes.get(nodeID, ()))
+
+    def opened(self, session: ISession, clock: float) -> None:
+        """
+        The peer of a link is verified.
+
+        @param clock: the time that durations are measured by.
+        """
+        record = LinkRecord(self._now(), session.address, session.outbound)
+        self._standing[session] = record, clock
+        records = self._nodes.setdefault(session.nodeID, deque(maxlen=LINKS_KEPT))
+        records.append(record)
+        self._refresh(session.nodeID)
+
+    def closed(self, session: ISession, clock: float) -> None:
+        """A link has ended, in whatever stage."""
+        self.closes[session.closeReason] += 1
+        if session.nodeID and session not in self._standing:
+            # It was verified, and then not let in.
+            self.opened(session, clock)
+        if session in self._standing:
+            record, since = self._standing.pop(session)
+            record.reason, record.detail = session.closeReason, session.closeDetail
+            record.duration = clock - since
+            self._refresh(session.nodeID)
+
+    def _refresh(self, nodeID: str) -> None:
+        if nodeID in self._nodes:
+            self._nodes.move_to_end(nodeID)
+        if len(self._nodes) > NODES_KEPT:
+            self._nodes.popitem(last=False)

@@ -1,0 +1,60 @@
+"""Where a node listens: an address of its own, or what one of Twisted's endpoints stands for."""
+
+from __future__ import annotations
+
+from errno import EADDRINUSE
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.python.failure import Failure
+
+from ..errors import ListenError
+from ..settings import Settings
+
+
+def listen(settings: Settings, factory: IProtocolFactory, reactor: Any) -> Any:
+    """
+    Accept connections from now on.
+
+    @return: the C{IListeningPort}.
+    @raise ListenError: the port is taken, or not ours to take, or the endpoint is none.
+    """
+    if settings.endpoint is not None:
+        return _listenAt(settings.endpoint, factory, reactor)
+    host, port = settings.listen
+    try:
+        return reactor.listenTCP(port, factory, interface=host)
+    except CannotListenError as error:
+        raise ListenError(f"cannot listen on {settings.listen}: {_told(error)}") from None
+
+
+def _listenAt(text: str, factory: IProtocolFactory, reactor: Any) -> Any:
+    try:
+        found: list[Any] = []
+        serverFromString(reactor, text).listen(factory).addBoth(found.append)
+    except LookupError:
+        raise ListenError(
+            f"cannot listen on {text}: no such socket was handed to this process; systemd does "
+            "that for a service that has a .socket unit"
+        ) from None
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ListenError(
+            f"cannot listen on {text}: it is none of Twisted's endpoints ({error}); write for "
+            "instance systemd:domain=INET:index=0 or tcp:30300"
+        ) from None
+    if found and isinstance(found[0], Failure):
+        raise ListenError(f"cannot listen on {text}: {_told(found[0].value)}")
+    if not found or not isinstance(found[0].getHost(), IPv4Address | IPv6Address):
+        for port in found:
+            port.stopListening()
+        raise ListenError(f"cannot listen on {text}: nodes are reached by TCP alone")
+    return found[0]
+
+
+def _told(error: object) -> str:
+    cause = getattr(error, "socketError", error)
+    taken = getattr(cause, "errno", None) == EADDRINUSE
+    return f"{cause}{'; does another node run there?' if taken else ''}"

@@ -1,0 +1,197 @@
+"""Files that other nodes leave here: what C{fiscop2p send-file} talks to."""
+
+from __future__ import annotations
+
+import os
+import stat
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.plugin import IPlugin
+from zope.interface import implementer
+
+from ..config.files import FilesConfig
+from ..errors import MalformedMessage, SetupError
+from ..identity import abridged
+from ..interfaces import INode, IP2PModule, Message
+from ..wire.dialect import FILES
+from ..wire.files import Piece, Progress, decodePiece, encodeProgress
+from .space import Space
+
+GROUP: Final = 0
+
+_SLICE = 1024 * 1024
+_SENDER_DIGITS = 16
+_LONGEST_NAME = 255
+_MOST_REMEMBERED = 256
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@implementer(IPlugin, IP2PModule)
+class FileReceiver:
+    """
+    Takes files that other nodes send, and keeps them in a folder.
+
+    The files of a sender are in a folder of its own, which is called by the first 16 digits of its
+    node ID.  Until a file is whole and verified it is a hidden one, C{.SHA256.part}, with which a
+    transfer goes on, also after a restart.  A file that is there is never overwritten.
+    """
+
+    name = "files"
+    description = "takes files that other nodes send"
+
+    _log = Logger()
+
+    def __init__(self, config: FilesConfig) -> None:
+        self._config = config
+        self._busy: set[str] = set()
+        self._parts: dict[Path, tuple[Any, int]] = {}
+        self._digests: dict[tuple[int, ...], str] = {}
+
+    def attach(self, node: INode) -> None:
+        """
+        Take the protocolID.
+
+        @raise SetupError: the folder cannot be used.
+        """
+        folder = self._config.folder
+        self._clock = node.clock
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._space = Space(folder, self._config.maxTotalSize, node.clock)
+        except OSError as error:
+            raise SetupError(f"[files] folder: {folder} cannot be used: {error.strerror}") from None
+        node.handle(node.protocolID(GROUP, FILES), self._received)
+
+    async def _received(self, message: Message) -> bytes:
+        try:
+            piece = decodePiece(message.payload)
+        except MalformedMessage as error:
+            return encodeProgress(Progress(error=str(error)))
+        fault = nameFault(piece.name)
+        if fault:
+            return encodeProgress(Progress(error=f"the name {piece.name!r} {fault}"))
+        if piece.size > self._config.maxFileSize:
+            most = self._config.maxFileSize
+            return encodeProgress(Progress(error=f"a file has at most {most} bytes there"))
+        if message.sender in self._busy:
+            return encodeProgress(Progress(isBusy=True))
+        self._busy.add(message.sender)
+        try:
+            return encodeProgress(await self._take(message.sender, piece))
+        except OSError as error:
+            self._log.debug("a piece of {name} was not kept: {error}", name=piece.name, error=error)
+            return encodeProgress(Progress(error=f"it cannot be kept there: {error.strerror}"))
+        finally:
+            self._busy.discard(message.sender)
+
+    async def _take(self, sender: str, piece: Piece) -> Progress:
+        folder = self._config.folder / sender[:_SENDER_DIGITS]
+        file, part = folder / piece.name, folder / f".{piece.sha256}.part"
+        if os.path.lexists(file):
+            if not await self._isThere(file, piece):
+                return Progress(error=f"another file {piece.name!r} is there already")
+            part.unlink(missing_ok=True)
+            return Progress(piece.size, isDone=True)
+        digest, have = await self._soFar(part)
+        if have is None or have > piece.size:
+            if not self._space.take(None, 0):
+                return Progress(error="no more files are taken there: its folder is full")
+            folder.mkdir(exist_ok=True)
+            part.unlink(missing_ok=True)
+            os.close(os.open(part, _CREATE | os.O_EXCL, 0o666))
+            digest, have = sha256(), 0
+        if piece.data and piece.offset == have:
+            if not self._space.take(have, have + len(piece.data)):
+                return Progress(have, error="no more is taken there: its folder is full")
+            self._append(part, piece.data)
+            digest.update(piece.data)
+            have += len(piece.data)
+        if have < piece.size:
+            self._remember(part, digest, have)
+            return Progress(have)
+        self._parts.pop(part, None)
+        if digest.hexdigest() != piece.sha256:
+            part.unlink()
+            return Progress(error="what came is not what its SHA-256 says; has the file changed?")
+        # Unlike a renaming, this never takes the place of a file.
+        os.link(part, file)
+        part.unlink()
+        self._digests[_versionOf(file.lstat())] = piece.sha256
+        self._log.info(
+            "file {file} of {size} bytes has come from node {abridged}",
+            file=file,
+            size=piece.size,
+            abridged=abridged(sender),
+            nodeID=sender,
+        )
+        return Progress(piece.size, isDone=True)
+
+    async def _isThere(self, file: Path, piece: Piece) -> bool:
+        """Whether a file is the one that a piece is of."""
+        found = file.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size != piece.size:
+            return False
+        version = _versionOf(found)
+        if version not in self._digests:
+            digest, _ = await self._digestOf(file)
+            _trim(self._digests)
+            self._digests[version] = digest.hexdigest()
+        return self._digests[version] == piece.sha256
+
+    async def _soFar(self, part: Path) -> tuple[Any, int | None]:
+        """What there is of a file: its digest, and how many bytes; L{None} if nothing."""
+        try:
+            size = part.lstat().st_size
+        except FileNotFoundError:
+            return None, None
+        digest, have = self._parts.get(part, (None, None))
+        return (digest, have) if have == size else await self._digestOf(part)
+
+    async def _digestOf(self, file: Path) -> tuple[Any, int]:
+        """Read a file, slice by slice, and let others have their turns."""
+        digest, size = sha256(), 0
+        with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as stream:
+            while data := stream.read(_SLICE):
+                digest.update(data)
+                size += len(data)
+                await deferLater(self._clock, 0)
+        return digest, size
+
+    def _append(self, part: Path, data: bytes) -> None:
+        # Should this end early, the part is another size than we remember, and read again.
+        with open(os.open(part, _CREATE), "ab", buffering=0) as stream:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[stream.write(rest) :]
+
+    def _remember(self, part: Path, digest: Any, have: int) -> None:
+        self._parts.pop(part, None)
+        _trim(self._parts)
+        self._parts[part] = digest, have
+
+
+def nameFault(name: str) -> str:
+    """Say what is wrong with the name of a file that comes from elsewhere; empty if nothing is."""
+    if not name or len(name.encode(errors="replace")) > _LONGEST_NAME:
+        return f"has not 1 to {_LONGEST_NAME} bytes"
+    if "/" in name or "\\" in name:
+        return "is that of a place, not of a file"
+    if name[0] in ".-":
+        return f"begins with {name[0]!r}"
+    if not name.isprintable():
+        return "has characters that cannot be shown"
+    return ""
+
+
+def _versionOf(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _trim(memory: dict[Any, Any]) -> None:
+    """Forget what is oldest."""
+    while len(memory) >= _MOST_REMEMBERED:
+        del memory[next(iter(memory))]

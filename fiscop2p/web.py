@@ -1,0 +1,203 @@
+"""HTTP for few clients, none of whom can hold a node up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any, ClassVar, Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.internet.protocol import ServerFactory, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel, Request, datetimeToString
+
+MAX_CONNECTIONS: Final = 100
+"""Clients at a time."""
+
+REQUEST_TIMEOUT: Final = 30
+"""Seconds that a client has to send a request whole, and that a connection is kept without one."""
+
+CLOSE_GRACE: Final = 5.0
+"""Seconds that a client has to take its answer when we close a connection."""
+
+_HOST: Final = re.compile(r"(?:\[(?P<ipv6>[^\[\]]*)\]|(?P<host>[^:]*))(?::[0-9]*)?")
+
+
+class WebSite(ServerFactory):
+    """
+    Takes connections, and keeps count of them.
+
+    @cvar requestFactory: a subclass of L{WebRequest}: what takes a request, and answers it.
+    """
+
+    noisy = False
+    requestFactory: ClassVar[type[WebRequest]]
+
+    def __init__(self, reactor: Any) -> None:
+        """
+        @param reactor: what keeps time.
+        """
+        self.callLater = reactor.callLater
+        self._connections: set[_Connection] = set()
+        self._waiting: list[Deferred[None]] = []
+
+    def buildProtocol(self, address: IAddress | None) -> Any:
+        """Take a connection, or none, which closes it, if there are too many."""
+        if len(self._connections) == MAX_CONNECTIONS:
+            return None
+        connection = _Connection(self)
+        self._connections.add(connection)
+        return connection
+
+    def closed(self, connection: _Connection) -> None:
+        """A connection has ended."""
+        self._connections.discard(connection)
+        self._checkEmptied()
+
+    def closeAll(self) -> Deferred[None]:
+        """
+        Close all connections, each once its client has taken the answers to what it asked.
+
+        @return: fires when none is left.
+        """
+        emptied: Deferred[None] = Deferred()
+        self._waiting.append(emptied)
+        for connection in list(self._connections):
+            connection.close()
+        self._checkEmptied()
+        return emptied
+
+    def _checkEmptied(self) -> None:
+        if not self._connections:
+            waiting, self._waiting = self._waiting, []
+            for emptied in waiting:
+                emptied.callback(None)
+
+    def log(self, request: Request) -> None:
+        """There is no log of requests."""
+
+
+class WebRequest(Request):
+    """
+    One request; L{received} is called once it is there whole.
+
+    @ivar body: what came with it, if that is not more than L{maxBody}; otherwise a little more.
+    """
+
+    body: bytearray
+
+    def maxBody(self) -> int:
+        """How many bytes may come with it; the headers are there."""
+        raise NotImplementedError
+
+    def received(self) -> None:
+        """It is there whole: answer it, now or later."""
+        raise NotImplementedError
+
+    @property
+    def isTooLong(self) -> bool:
+        """Whether more came with it than may."""
+        return len(self.body) > self._mostBody
+
+    def gotLength(self, length: int | None) -> None:
+        """The headers are there."""
+        self.body = bytearray()
+        self._mostBody = self.maxBody()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """
+        A piece of the body; what is above the limit is not kept.
+
+        Its client is told at the end, for before that it does not listen.
+        """
+        if not self.isTooLong:
+            self.body += data[: self._mostBody + 1]
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """It is there whole."""
+        self.method, self.uri, self.clientproto = command, path, version
+        self.received()
+
+    def answer(self, code: int, body: bytes, contentType: bytes) -> None:
+        """Answer, and be done with it."""
+        self.setResponseCode(code)
+        self.setHeader(b"Date", datetimeToString())
+        self.setHeader(b"Content-Type", contentType)
+        self.setHeader(b"Content-Length", b"%d" % len(body))
+        self.write(body)
+        self.finish()
+
+    @property
+    def hosts(self) -> list[str]:
+        """
+        The names, or IP addresses, that it was asked for by: what its C{Host} headers say, in lower
+        case; one that is none is empty.
+        """
+        found = self.requestHeaders.getRawHeaders(b"Host", [])
+        return [_nameOf(host.decode("latin-1")) for host in found]
+
+
+class _Connection(HTTPChannel):
+    """One client."""
+
+    timeOut = REQUEST_TIMEOUT
+    # Fewer than the digits of a Content-Length that Python would refuse to read.
+    totalHeadersSize = 4096
+
+    def __init__(self, site: WebSite) -> None:
+        super().__init__()
+        self.factory = site
+        self.requestFactory = site.requestFactory
+        self._abortCall: IDelayedCall | None = None
+
+    def callLater(self, period: float, func: Callable[[], object]) -> IDelayedCall:
+        """Keep time by the site's reactor."""
+        later: IDelayedCall = self.factory.callLater(period, func)
+        return later
+
+    def resetTimeout(self) -> None:
+        """A request must be there in time: its pieces do not count."""
+
+    def timeoutConnection(self) -> None:
+        """No request is there in time, which for a client that keeps its connection is usual."""
+        self.close()
+
+    def close(self) -> None:
+        """Close once the client has taken its answers; do not wait for long."""
+        if self._abortCall is None:
+            transport: Any = self.transport
+            self._abortCall = self.callLater(CLOSE_GRACE, transport.abortConnection)
+            self.loseConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """It has ended."""
+        super().connectionLost(reason)
+        if self._abortCall is not None and self._abortCall.active():
+            self._abortCall.cancel()
+        self.factory.closed(self)
+
+
+def isLocal(host: str) -> bool:
+    """Whether a host of a C{Host} header is one that no page of the web is asked for by."""
+    return host == "localhost" or isIP(host)
+
+
+def isIP(host: str) -> bool:
+    """Whether this is an IP address."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def isLoopback(host: str) -> bool:
+    """Whether who listens there is reached from this machine alone."""
+    return isIP(host) and ip_address(host).is_loopback
+
+
+def _nameOf(host: str) -> str:
+    match = _HOST.fullmatch(host)
+    return "" if match is None else (match["ipv6"] or match["host"]).lower()
