@@ -19,6 +19,9 @@ MAX_CONNECTIONS: Final = 100
 REQUEST_TIMEOUT: Final = 30
 """Seconds that a client has to send a request whole, and that a connection is kept without one."""
 
+STALL: Final = 20.0
+"""Seconds that a client may take nothing of what it was sent before it is cut."""
+
 CLOSE_GRACE: Final = 5.0
 """Seconds that a client has to take its answer when we close a connection."""
 
@@ -118,7 +121,8 @@ class WebRequest(Request):
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """It is there whole."""
         self.method, self.uri, self.clientproto = command, path, version
-        self.received()
+        connection: Any = self.channel
+        connection.whenFree(self.received)
 
     def answer(self, code: int, body: bytes, contentType: bytes) -> None:
         """Answer, and be done with it."""
@@ -140,7 +144,12 @@ class WebRequest(Request):
 
 
 class _Connection(HTTPChannel):
-    """One client."""
+    """
+    One client.
+
+    Of the requests that it sends at once one is answered in each turn of the reactor, and none
+    while it does not take what it was sent; when it takes nothing for a while it is cut.
+    """
 
     timeOut = REQUEST_TIMEOUT
     # Fewer than the digits of a Content-Length that Python would refuse to read.
@@ -151,6 +160,41 @@ class _Connection(HTTPChannel):
         self.factory = site
         self.requestFactory = site.requestFactory
         self._abortCall: IDelayedCall | None = None
+        self._isBlocked = False
+        self._stallCall: IDelayedCall | None = None
+        self._turnCall: IDelayedCall | None = None
+        self._next: Callable[[], object] | None = None
+
+    def whenFree(self, answer: Callable[[], object]) -> None:
+        """Have a request answered, now if this turn of the reactor has seen none."""
+        self._next = answer
+        if self._turnCall is None:
+            self._turn()
+
+    def _turn(self) -> None:
+        self._turnCall = None
+        answer = self._next
+        if answer is not None and not self._isBlocked:
+            self._next = None
+            self._turnCall = self.callLater(0, self._turn)
+            answer()
+
+    def pauseProducing(self) -> None:
+        """The client does not take what it was sent."""
+        super().pauseProducing()
+        self._isBlocked = True
+        if self._stallCall is None:
+            transport: Any = self.transport
+            self._stallCall = self.callLater(STALL, transport.abortConnection)
+
+    def resumeProducing(self) -> None:
+        """It has taken all."""
+        self._isBlocked = False
+        _cancel(self._stallCall)
+        self._stallCall = None
+        super().resumeProducing()
+        if self._next is not None and self._turnCall is None:
+            self._turnCall = self.callLater(0, self._turn)
 
     def callLater(self, period: float, func: Callable[[], object]) -> IDelayedCall:
         """Keep time by the site's reactor."""
@@ -173,10 +217,16 @@ class _Connection(HTTPChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """It has ended."""
+        self._next = None
         super().connectionLost(reason)
-        if self._abortCall is not None and self._abortCall.active():
-            self._abortCall.cancel()
+        for call in (self._abortCall, self._stallCall, self._turnCall):
+            _cancel(call)
         self.factory.closed(self)
+
+
+def _cancel(call: IDelayedCall | None) -> None:
+    if call is not None and call.active():
+        call.cancel()
 
 
 def isLocal(host: str) -> bool:

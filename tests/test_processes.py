@@ -190,5 +190,6 @@ class OptionsTests(ProcessTestCase):
         await self.assertSays("give either --config FILE or --demo")
         await self.assertSays("--once goes with --demo", "--once", "--config", "x")
         await self.assertSays("--tls is one of auto, ssl, pyopenssl", "--demo", "--tls", "x")
+        await self.assertSays("--port goes with --config", "--demo", "--port", "tcp:1")
         await self.assertSays("--log-format is one of text, json", "--demo", "--log-format", "x")
         await self.assertSays("config.ini: no such file", "--config", "missing/config.ini")

@@ -106,6 +106,8 @@ class Bench:
             self._finish(self._node.clock.seconds())
 
     def _finish(self, now: float) -> None:
+        if self._done.called:
+            return  # It was cancelled.
         if self._fault is not None:
             self._done.errback(self._fault)
             return

@@ -12,9 +12,6 @@ from zope.interface import implementer
 
 from ..web import WebRequest
 
-STALL: Final = 20.0
-"""Seconds that a client may take nothing before it is cut."""
-
 SIGN: Final = 15.0
 """Seconds after which a client of whom there is no news gets a sign of life."""
 
@@ -24,8 +21,7 @@ class EventStream:
     """
     Server-sent events to one client.
 
-    What a client does not take is not kept for it: while L{isBlocked} nothing is to be sent, and
-    one that stays so is cut.
+    What a client does not take is not kept for it: while L{isBlocked} nothing is to be sent.
 
     @ivar isBlocked: whether the client has not taken what it was sent.
     """
@@ -46,7 +42,6 @@ class EventStream:
         self._clock = clock
         self._ended = ended
         self._resumed = resumed
-        self._cut: IDelayedCall | None = None
         self._sign: IDelayedCall | None = None
 
     def begin(self) -> None:
@@ -69,7 +64,7 @@ class EventStream:
         self._write(b"event: %s\ndata: %s\n\n" % (event.encode(), text))
 
     def _write(self, data: bytes) -> None:
-        self._stop(self._sign)
+        self._stopSign()
         self._sign = self._clock.callLater(SIGN, self._giveSign)
         self._request.write(data)
 
@@ -79,34 +74,24 @@ class EventStream:
             self._write(b": \n\n")
 
     def _finished(self, _: object) -> None:
-        self._stop(self._cut)
-        self._stop(self._sign)
-        self._cut = self._sign = None
+        self._stopSign()
         self._ended()
 
-    @staticmethod
-    def _stop(call: IDelayedCall | None) -> None:
-        if call is not None and call.active():
-            call.cancel()
-
-    def _abort(self) -> None:
-        channel: Any = self._request.channel
-        channel.transport.abortConnection()
+    def _stopSign(self) -> None:
+        if self._sign is not None and self._sign.active():
+            self._sign.cancel()
+        self._sign = None
 
     # The request's producer: it says when it has enough.
 
     def pauseProducing(self) -> None:
         """The client does not take what it is sent."""
         self.isBlocked = True
-        if self._cut is None:
-            self._cut = self._clock.callLater(STALL, self._abort)
 
     def resumeProducing(self) -> None:
         """It has taken all."""
         if self.isBlocked:
             self.isBlocked = False
-            self._stop(self._cut)
-            self._cut = None
             self._resumed()
 
     def stopProducing(self) -> None:

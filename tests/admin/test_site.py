@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from fiscop2p.admin.site import MAX_BODY, MAX_STREAMS
-from fiscop2p.admin.stream import SIGN, STALL
-from fiscop2p.web import CLOSE_GRACE, MAX_CONNECTIONS, REQUEST_TIMEOUT
+from fiscop2p.admin.stream import SIGN
+from fiscop2p.web import CLOSE_GRACE, MAX_CONNECTIONS, REQUEST_TIMEOUT, STALL
 from tests.admin.asking import HOST, TOKEN, AdminTestCase, events
 from tests.rpc.test_site import responses
 
@@ -84,6 +84,7 @@ class RefusedTests(AdminTestCase):
         self.node.addresses = lambda: 1 / 0
         transport = self.send("GET", "/api/addresses")
         self.send("GET", "/api/events", transport=transport)
+        self.reactor.advance(0)
         first, second = responses(transport.value())
         self.assertEqual((first.code, second.code), (500, 200))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
@@ -216,10 +217,39 @@ class SlowTests(AdminTestCase):
         self.assertFalse(transport.connected)
 
     def test_scraperThatAsksOn(self) -> None:
-        """Nor are its requests answered while it does not read."""
+        """However much it asks at once, nothing is answered while it does not read; it is cut."""
         transport = self.connect()
         transport.protocol.pauseProducing()
-        self.assertEqual(transport.producerState, "paused")
+        many = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1000
+        transport.protocol.dataReceived(many)
+        self.advance(STALL - 1)
+        self.assertEqual(transport.value(), b"")
+        self.assertTrue(transport.connected)
+        self.advance(2)
+        self.assertFalse(transport.connected)
+
+    def turn(self) -> None:
+        """Let the reactor turn once: what is to be called in the next turn waits for that."""
+        (due,) = [each for each in self.reactor.calls if each.getTime() <= self.reactor.seconds()]
+        self.reactor.calls.remove(due)
+        due.called = 1
+        due.func()
+
+    def test_manyAtOnce(self) -> None:
+        """Requests that come at once are answered one a turn, so that others have theirs."""
+        transport = self.connect()
+        one = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        transport.protocol.dataReceived(one * 10)
+        for count in range(1, 11):
+            self.assertEqual(len(responses(transport.value())), count)
+            if count == 4:
+                transport.protocol.pauseProducing()
+                self.advance(5)
+                self.assertEqual(len(responses(transport.value())), count)
+                transport.protocol.resumeProducing()
+            self.turn()
+        transport.protocol.dataReceived(one)
+        self.assertEqual(len(responses(transport.value())), 11)
 
     def test_streamThatIsNotRead(self) -> None:
         """A client of events that takes nothing is sent nothing, and cut."""
