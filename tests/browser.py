@@ -36,6 +36,7 @@ _OPTIONS = (
     "--hide-scrollbars",
 )
 _TIMEOUT = 60
+_GRACE = 5
 
 
 class Browser(ProcessProtocol):
@@ -100,16 +101,25 @@ class Browser(ProcessProtocol):
                     listener(message["params"])
 
     def processEnded(self, reason: Any) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for done in waiting.values():
+            done.errback(reason)
         self._folder.cleanup()
         self.ended.callback(None)
 
     def close(self) -> Deferred[None]:
-        """End it."""
+        """End it, gently first."""
+        if not self.ended.called:
+            self.call("Browser.close").addErrback(lambda _: None)
+            killing = self._reactor.callLater(_GRACE, self._kill)
+            self.ended.addBoth(lambda _: killing.active() and killing.cancel())
+        return self.ended
+
+    def _kill(self) -> None:
         try:
             self.transport.signalProcess("KILL")
         except ProcessExitedAlready:
             pass
-        return self.ended
 
 
 class Page:

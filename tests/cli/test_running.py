@@ -105,6 +105,14 @@ class NotRunningTests(CommandTestCase):
         self.assertEqual(status, 3)
         self.assertIn("is not running", complaints)
 
+    def test_notOurs(self) -> None:
+        """A socket that another user may use alone is named so."""
+        Path("config.ini").write_text("")
+        with patch.object(running, "_dial", side_effect=PermissionError(13, "Permission denied")):
+            status, _, complaints = self.fiscop2p("status")
+        self.assertEqual(status, 3)
+        self.assertIn("admin.sock may be used by the user of the node alone", complaints)
+
     def test_off(self) -> None:
         """A node that is not to be asked is named so."""
         Path("config.ini").write_text("[admin]\nlisten=off\n")

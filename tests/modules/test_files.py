@@ -133,8 +133,10 @@ class FileReceiverTests(ReceiverTestCase):
         self.assertEqual((self.home() / "plan.txt").read_bytes(), TEXT)
         (self.home() / "link").symlink_to("nowhere")
         (self.home() / "folder").mkdir()
-        for name in ("link", "folder"):
-            self.assertRefused("another file", self.offer(name))
+        os.mkfifo(self.home() / "pipe")
+        for name in ("link", "folder", "pipe"):
+            self.assertRefused("another file", self.offer(name, bytes(len(os.fsencode("nowhere")))))
+        self.assertRefused("another file", self.offer("pipe", b""))
         self.assertFalse((self.home() / "nowhere").exists())
 
     def test_eachSenderHasAFolder(self) -> None:
