@@ -197,6 +197,20 @@ class NodeStatusTests(SynchronousTestCase):
         self.assertEqual(self.a.statusOf(self.a.nodeID), {"height": 12})
         self.assertRaises(PeerAbsent, self.a.statusOf, "0" * 128)
 
+    def test_madeWhenAsked(self) -> None:
+        """However often a state changes, it is made once, for all who ask for it."""
+        made: list[int] = []
+
+        def make(seq: int) -> bytes:
+            made.append(seq)
+            return b"{}"
+
+        for seq in range(5):
+            self.b._status.sync.change(lambda seq=seq: make(seq))
+        self.assertEqual(made, [])
+        self.network.advance(0.5)
+        self.assertEqual(made, [4])
+
     def test_malformedStatusIsIgnored(self) -> None:
         """A status that is no JSON object is ignored."""
         session = self.a.registry.session(self.b.nodeID)

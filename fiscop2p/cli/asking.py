@@ -48,6 +48,27 @@ class NodeCommand(Command):
         return super().getUsage(width) + statusUsage()
 
 
+class MeasureCommand(NodeCommand):
+    """
+    A command that measures the link to one node.
+
+    @cvar command: what it is called.
+    """
+
+    command: str
+    arguments = ("nodes",)
+
+    def getSynopsis(self) -> str:
+        """Say how the command line starts."""
+        return f"Usage: fiscop2p {self.command} [options] NODE"
+
+    def parseArgs(self, *arguments: str) -> None:
+        """Take the node."""
+        if len(arguments) != 1:
+            raise usage.UsageError("name one NODE")
+        self.name = arguments[0]
+
+
 def protocolOf(text: str) -> tuple[int, int]:
     """
     Read a group and a module.

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from twisted.python import usage
-
-from .asking import NodeCommand
+from .asking import MeasureCommand
 from .numbers import counts, seconds
 from .running import called
 from .terminal import Table
@@ -17,10 +15,10 @@ _IN_FLIGHT: Final = 64
 _MOST_BYTES: Final = 16 * 1024 * 1024
 
 
-class BenchOptions(NodeCommand):
+class BenchOptions(MeasureCommand):
     """C{fiscop2p bench}."""
 
-    arguments = ("nodes",)
+    command = "bench"
     optParameters = [
         [
             "size",
@@ -42,16 +40,6 @@ class BenchOptions(NodeCommand):
         f"{_IN_FLIGHT} at a time (fewer, if they are long). The times are those from link to link. "
         "The node must be one of fiscop2p, and both are busy meanwhile."
     )
-
-    def getSynopsis(self) -> str:
-        """Say how the command line starts."""
-        return "Usage: fiscop2p bench [options] NODE"
-
-    def parseArgs(self, *arguments: str) -> None:
-        """Take the node."""
-        if len(arguments) != 1:
-            raise usage.UsageError("name one NODE")
-        self.name = arguments[0]
 
     def run(self) -> int:
         """Measure, size by size."""

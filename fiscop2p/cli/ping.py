@@ -5,19 +5,17 @@ from __future__ import annotations
 import time
 from statistics import fmean, median, pstdev
 
-from twisted.python import usage
-
-from .asking import NodeCommand
+from .asking import MeasureCommand
 from .failures import DONE, NOT_DELIVERED, NotDelivered
 from .numbers import counts, seconds
 from .running import called
 from .words import latencyWords
 
 
-class PingOptions(NodeCommand):
+class PingOptions(MeasureCommand):
     """C{fiscop2p ping}."""
 
-    arguments = ("nodes",)
+    command = "ping"
     optParameters = [
         ["count", "n", 5, "How often.", counts("-n")],
         ["interval", "i", 1.0, "Seconds from one to the next.", seconds("-i", 0)],
@@ -26,16 +24,6 @@ class PingOptions(NodeCommand):
         "Asks a node for something that every FISCO BCOS node answers, and tells how long that "
         "takes, from link to link. Exit status 5 if it never answers."
     )
-
-    def getSynopsis(self) -> str:
-        """Say how the command line starts."""
-        return "Usage: fiscop2p ping [options] NODE"
-
-    def parseArgs(self, *arguments: str) -> None:
-        """Take the node."""
-        if len(arguments) != 1:
-            raise usage.UsageError("name one NODE")
-        self.name = arguments[0]
 
     def run(self) -> int:
         """Ask, again and again."""

@@ -475,6 +475,21 @@ class EncodeMessageTests(SynchronousTestCase):
         frame = encodeMessage(RC2, 1, 0, 2, NOISE)
         self.assertEqual(frame, RC2.encode(1, 0, 2, NOISE))
 
+    def test_streamsThatDoNotShrink(self) -> None:
+        """Such a stream is only tried now and then, and compressed again once it shrinks."""
+        encode = FrameEncoder(RC2)
+
+        def isCompressed(protocolID: int, payload: bytes) -> bool:
+            return versionOf(b"".join(encode(protocolID, 0, 2, payload))) == COMPRESSED
+
+        self.assertFalse(any(isCompressed(1, NOISE) for _ in range(7)))
+        self.assertTrue(isCompressed(1, FOX), "a few do not count")
+        self.assertFalse(any(isCompressed(1, NOISE) for _ in range(8)))
+        self.assertTrue(isCompressed(2, FOX), "another stream does not count")
+        tried = [isCompressed(1, FOX) for _ in range(9)]
+        self.assertEqual(tried, [False] * 8 + [True])
+        self.assertTrue(isCompressed(1, FOX))
+
     def test_rc1NeverCompresses(self) -> None:
         """RC1 has no flag to say so."""
         frame = encodeMessage(RC1, 1, 0, 2, FOX, True)
