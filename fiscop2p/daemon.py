@@ -56,7 +56,7 @@ class Daemon(MultiService):
         if config.statisticsInterval is not None:
             folder = config.path.parent / _STATISTICS
             StatisticsFile(
-                self.node.countTraffic(), folder, config.statisticsInterval, reactor
+                self.node.traffic, folder, config.statisticsInterval, reactor
             ).setServiceParent(self)
         if config.rpc is not None:
             RPCService(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from twisted.internet.defer import Deferred
@@ -43,6 +44,9 @@ class Message:
     packetType: int
     topic: str = ""
 
+
+emptyMessage = partial(Message.__new__, Message)
+"""C{Message(...)} itself takes twice as long."""
 
 Answer: TypeAlias = (
     bytes | Deferred[bytes | None] | Deferred[bytes] | Coroutine[Any, Any, bytes | None] | None
@@ -139,6 +143,7 @@ class ILinks(Interface):
     access = Attribute("L{AccessLists}: the lists that peers are judged by.")
     noise = Attribute("L{Noise}: what bounds complaints about peers.")
     linkLog = Attribute("L{LinkLog}: what is logged about links.")
+    turn = Attribute("L{Turn}: what is queued, and when it leaves.")
     limiter = Attribute("L{RateLimiter} or L{None}: what the outgoing bandwidth allows.")
     tally = Attribute("L{Tally}: what is counted of all links.")
 
@@ -194,23 +199,29 @@ class ILinks(Interface):
     def dropped(session: ISession, count: int) -> None:
         """So many one-way messages that waited for a slow peer had to go."""
 
+    traffic = Attribute("L{Statistics}: how much went over the links.")
+
+    def sent(protocolID: int, frames: int, size: int) -> None:
+        """So many frames of a protocolID, and bytes, have been queued to be sent."""
+
     sessionOpened = Attribute("L{Event} of a session: it may be written to.")
     sessionClosed = Attribute("L{Event} of a session: it has ended.")
 
-    def writeToAll(frame: EncodedFrame) -> None:
+    def writeToAll(protocolID: int, frame: EncodedFrame) -> None:
         """Queue an encoded frame on every link that is open, proven or not, and not too slow."""
 
-    def flushSoon(session: ISession) -> None:
-        """Call the session's C{flush} before this turn of the reactor ends."""
 
-    def holdFlush() -> None:
-        """Do without that: the caller calls L{flush} before it returns to the reactor."""
+class IOutgoing(Interface):
+    """What is queued on a link."""
+
+    def gather() -> None:
+        """See how much it is."""
 
     def flush() -> None:
-        """Do so now, for all that asked."""
+        """Send it, unless the transport has enough."""
 
 
-class ISession(Interface):
+class ISession(IOutgoing):
     """One authenticated link, as the floors above see it."""
 
     nodeID = Attribute("C{str}: the peer's node ID.")
@@ -238,9 +249,9 @@ class ISession(Interface):
     transport = Attribute("C{ITransport}: what it sends by.")
     factory = Attribute("L{PeerServerFactory} or L{PeerClientFactory}: what made it.")
 
-    def write(frame: EncodedFrame) -> None:
+    def write(protocolID: int, frame: EncodedFrame) -> None:
         """
-        Queue an encoded frame; it leaves at the end of the reactor's turn.
+        Queue the encoded frame of a protocolID; it leaves at the end of the reactor's turn.
 
         @raise PeerBusy: too much waits already.
         """
@@ -253,7 +264,7 @@ class ISession(Interface):
         @raise EncodingError: it does not fit a frame.
         """
 
-    def offer(frame: EncodedFrame) -> bool:
+    def offer(protocolID: int, frame: EncodedFrame) -> bool:
         """Like C{write}; tells whether there was room."""
 
     def request(
@@ -295,12 +306,6 @@ class ISession(Interface):
 
     def ping(callback: Callable[[Outcome], None]) -> None:
         """Ask for something that every FISCO BCOS node answers."""
-
-    def gather() -> None:
-        """See how much is queued."""
-
-    def flush() -> None:
-        """Send what is queued, unless the transport has enough."""
 
     def close(reason: CloseReason, detail: str = "") -> None:
         """End the link once what is queued has left."""

@@ -213,13 +213,10 @@ class P2PService(MultiService):
         """
         return self.registry.history.closes
 
-    def countTraffic(self) -> Statistics:
-        """
-        Count the bytes on links that are made from now on.
-
-        @return: the counters; the same at each call.
-        """
-        return self._links.countTraffic()
+    @property
+    def traffic(self) -> Statistics:
+        """How much has gone over the links, by module and group."""
+        return self._links.traffic
 
     def addPeer(self, address: Address) -> None:
         """Dial one more address now, and keep a link to it."""
@@ -333,7 +330,7 @@ class P2PService(MultiService):
         frame = self._makeFrame(protocolID, packetType, self._nextSeq(), payload)
         reached = 0
         for session in self.registry.sessions:
-            reached += session.offer(frame)
+            reached += session.offer(protocolID, frame)
         return reached
 
     def bulkSender(self, nodeID: str, *, protocolID: int, packetType: int = 0) -> IConsumer:

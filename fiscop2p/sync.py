@@ -123,7 +123,7 @@ class SeqSync:
     def announce(self) -> None:
         """Tell our seq on every link."""
         if self.seq or self._announceUnset:
-            self._links.writeToAll(self._announcement())
+            self._links.writeToAll(self._protocolID, self._announcement())
 
     def _announceSoon(self) -> None:
         self._soon = None
@@ -136,7 +136,7 @@ class SeqSync:
 
     def _greet(self, session: ISession) -> None:
         if self.seq or self._announceUnset:
-            session.offer(self._announcement())
+            session.offer(self._protocolID, self._announcement())
 
     def _forget(self, session: ISession) -> None:
         self._known.pop(session, None)

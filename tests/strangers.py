@@ -18,7 +18,7 @@ from fiscop2p.testing.fabric import MemoryReactor
 from fiscop2p.testing.network import PORT, writeCredentials
 from fiscop2p.tls.transport import MemoryTLSTransport
 from fiscop2p.wire.dialect import RC2
-from fiscop2p.wire.frames import FrameParser
+from tests.messages import MessageParser
 
 STRANGER = "10.9.9.9"
 
@@ -50,7 +50,7 @@ class Stranger(Protocol):
 
     def frames(self) -> list[tuple[int, int, int, bytes]]:
         """protocolID, packetType, seq and payload of each frame that came."""
-        return [frame[2:] for frame in FrameParser(RC2).feed(self.data)]
+        return list(MessageParser(RC2).feed(self.data))
 
 
 def looseContext(

@@ -23,7 +23,7 @@ from fiscop2p.settings import Address, Settings
 from fiscop2p.testing import MemoryNetwork
 from fiscop2p.testing.network import PORT
 from fiscop2p.wire.dialect import RC1, RC2
-from fiscop2p.wire.frames import FrameParser
+from tests.messages import MessageParser
 from tests.strangers import STRANGER, Stranger, dial, listen, looseContext
 from tests.temporary import temporaryFolder
 
@@ -87,9 +87,9 @@ class P2PMessageTests(SynchronousTestCase):
         payload = b"hello world!"
         frame = RC1.encode(2, 2, 1, payload)
         self.assertEqual(len(frame), 12 + len(payload))
-        length, _, protocolID, packetType, seq, content = next(FrameParser(RC1).feed(frame))
-        self.assertEqual(length, 12 + len(payload))
-        self.assertEqual((protocolID, packetType, seq, content), (2, 2, 1, payload))
+        parser = MessageParser(RC1)
+        self.assertEqual(list(parser.feed(frame)), [(2, 2, 1, payload)])
+        self.assertEqual(parser.size, 12 + len(payload))
 
 
 class NodeIPEndpointTests(SynchronousTestCase):

@@ -59,14 +59,6 @@ IMPLEMENTATIONS: dict[str, Implementation] = {
             isOurs=True,
         ),
         Implementation(
-            "fiscop2p-statistics",
-            "the same, with all bytes counted by group and module",
-            "product",
-            _ONE_LINK,
-            {"statistics": True},
-            isOurs=True,
-        ),
-        Implementation(
             "fiscop2p-broadcast",
             "the same, broadcasting to the followers, which are its only peers",
             "broadcasting",

@@ -37,4 +37,4 @@ class BroadcastEnds(NodeEnds):
 def runSide(role: str, folder: Path, load: Load) -> None:
     """Be one of the two processes."""
     load = load._replace(spare=0)
-    runTwistedSide(role, load, partial(BroadcastEnds, role, folder, load, "ssl", False))
+    runTwistedSide(role, load, partial(BroadcastEnds, role, folder, load, "ssl"))

@@ -165,26 +165,20 @@ class NodeEnds(TwistedEnds):
 
     makeChannel: Callable[[Sequence[P2PService], Sequence[Peer], Load], Channel] = NodeChannel
 
-    def __init__(
-        self, role: str, folder: Path, load: Load, tls: str, statistics: bool, reactor: Any
-    ) -> None:
+    def __init__(self, role: str, folder: Path, load: Load, tls: str, reactor: Any) -> None:
         """
         @param tls: L{Settings.tls}.
-        @param statistics: whether the traffic is counted.
         """
         self._load = load
         peers = range(RECEIVER, RECEIVER + load.links + load.spare)
         numbers = (SENDER,) if role == "sender" else peers
         self._nodes = [self._makeNode(folder, number, tls, reactor) for number in numbers]
         for node in self._nodes:
-            if statistics:
-                node.countTraffic()
             node.startService()
             node.registry.left.subscribe(lambda nodeID: linkEnded())
         curve = credentialsOf(folder, SENDER, tls).curve
         self.summary = (
-            f"its own defaults{' and statistics' if statistics else ''}, "
-            f"{'TLS 1.2' if curve == SECP256K1 else 'TLS 1.3'} by {self._nodes[0].tlsName} "
+            f"its own defaults, {'TLS 1.2' if curve == SECP256K1 else 'TLS 1.3'} by {self._nodes[0].tlsName} "
             f"({_VERSIONS[self._nodes[0].tlsName]()}), {curve}"
         )
 
@@ -219,8 +213,6 @@ _VERSIONS: Final[dict[str, Callable[[], str]]] = {
 }
 
 
-def runSide(
-    role: str, folder: Path, load: Load, tls: str = "ssl", statistics: bool = False
-) -> None:
+def runSide(role: str, folder: Path, load: Load, tls: str = "ssl") -> None:
     """Be one of the two processes."""
-    runTwistedSide(role, load, partial(NodeEnds, role, folder, load, tls, statistics))
+    runTwistedSide(role, load, partial(NodeEnds, role, folder, load, tls))

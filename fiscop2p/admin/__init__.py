@@ -63,7 +63,7 @@ C{GET /api/counters}
     C{received, sent} (each C{bytes, frames}), C{links} (C{opened, closed}: by reason),
     C{handshakes} (by outcome), C{dials} (C{attempts, failures}), C{requests} (C{pending,
     timeouts}), C{ignored, sync} (by kind C{asked, learnt, failed}), C{modules} (by module
-    C{received, sent}, each C{bytes, frames}; null unless C{[log] enable_statistic} is on).
+    C{received, sent}, each C{bytes, frames}).
 
 C{GET /api/events?after=SEQ}
     C{events} that are younger than SEQ, the oldest first, each C{seq, time, kind, nodeID, name,

@@ -53,7 +53,11 @@ class Metrics:
         @param accept: what the one who asks wants them to be, an C{Accept} header.
         @return: text, and its type.
         """
-        encode, contentType = choose_encoder(accept)
+        try:
+            encode, contentType = choose_encoder(accept)
+        except (TypeError, ValueError):
+            # That is how it finds a version in the header that is none.
+            encode, contentType = choose_encoder("")
         return encode(self._registry), contentType.encode()
 
 
@@ -176,9 +180,7 @@ class _NodeCollector(Collector):
             "responses_unexpected", "Responses that nobody waits for.", links.unmatchedCount
         )
         yield _counter("messages_dropped", "Messages dropped for slow readers.", links.droppedCount)
-        if links.statistics is None:
-            return
-        modules = {name: _volume(each) for name, each in links.statistics.modules.items()}
+        modules = {name: _volume(each) for name, each in links.traffic.modules.items()}
         for index, (name, words, _) in enumerate(_volume(Volume())):
             values = {module: each[index][2] for module, each in modules.items()}
             yield _counters(f"module_{name}", f"{words[:-1]}, by module.", "module", values)

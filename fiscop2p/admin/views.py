@@ -325,7 +325,6 @@ class Views:
         """What has been counted since the node started."""
         node, links = self._node, self._node.links
         counts, tally = links.counts, links.tally
-        statistics = links.statistics
         return {
             "received": {"bytes": counts.bytesReceived, "frames": counts.framesReceived},
             "sent": {"bytes": counts.bytesSent, "frames": counts.framesSent},
@@ -344,7 +343,7 @@ class Views:
                 sync.name: {"asked": sync.asked, "learnt": sync.learnt, "failed": sync.failed}
                 for sync in node.syncs
             },
-            "modules": None if statistics is None else _modules(statistics.modules),
+            "modules": _modules(links.traffic.modules),
         }
 
 

@@ -21,8 +21,8 @@ from ..settings import Address, Settings
 from ..traffic.limiter import RateLimiter, bandwidthLimiter
 from ..traffic.statistics import Statistics
 from ..traffic.volume import Volume
+from ..wire.dialect import AMOP, TOPIC
 from ..wire.frames import EncodedFrame, FrameEncoder
-from .accounted import AccountedProtocol
 from .admission import Admission
 from .counts import Tally
 from .factories import AddressState, AddressStatus, PeerClientFactory, PeerServerFactory
@@ -33,6 +33,7 @@ from .outbox import SMALL, UNKNOWN
 from .reasons import CloseReason
 from .registry import PeerRegistry
 from .session import PeerProtocol
+from .turn import Turn
 from .watch import LinkWatch
 
 COUNT_INTERVAL: Final = 10.0
@@ -42,6 +43,9 @@ _FIRST_SEQ: Final = 2
 _SEQ_LIMIT: Final = 1 << 32
 _LOOKS: Final = 5
 _MOST_LINKS: Final = 4
+
+_NOT_CHARGED: Final = frozenset((AMOP, TOPIC, -TOPIC))
+"""AMOP requests have asked for their permits before; topic sync is free, as with FISCO BCOS."""
 
 
 @implementer(ILinks)
@@ -53,11 +57,13 @@ class Links:
     @ivar access: the lists that peers are judged by; may be replaced.
     @ivar noise: what bounds complaints about peers.
     @ivar linkLog: what is logged about links.
+    @ivar turn: what is queued, and when it leaves.
     @ivar sessionOpened: L{Event} of a session: it may be written to.
     @ivar sessionClosed: L{Event} of a session: it has ended.
     @ivar handlers: which application takes the requests of each protocolID.
     @ivar receivers: who takes those of the network's own protocolIDs.
     @ivar moduleReceivers: who takes those of each module whose protocolID has no receiver.
+    @ivar traffic: how much went over the links, by module and group.
     @ivar limiter: what the outgoing bandwidth allows, or L{None} if it has no limit.
     @ivar tally: what is counted of all links.
     @ivar unclaimedCount: how many requests nobody here took.
@@ -86,10 +92,12 @@ class Links:
         self.handlers: dict[int, Handler] = {}
         self.receivers: dict[int, Receiver] = {}
         self.moduleReceivers: dict[int, ModuleReceiver] = {}
+        self.turn = Turn(reactor)
         self.encode = FrameEncoder(settings.dialect, settings.compress, settings.maxFrameLength)
         self.nextSeq: Callable[[], int] = chain.from_iterable(self._seqs()).__next__
         self.sessionOpened: Event[ISession] = Event()
         self.sessionClosed: Event[ISession] = Event()
+        self.traffic = Statistics(settings.dialect)
         self.limiter: RateLimiter | None = None
         if settings.outgoingBandwidth is not None:
             self.limiter = bandwidthLimiter(settings.outgoingBandwidth, reactor)
@@ -98,12 +106,9 @@ class Links:
         self.unmatchedCount = 0
         self.droppedCount = 0
         self._identity = identity
-        self._statistics: Statistics | None = None
         self._connections: set[ISession] = set()
         self._opened: set[ISession] = set()
         self._admission = Admission(settings, reactor, self._isConfigured)
-        self._toFlush: dict[ISession, None] = {}
-        self._willFlush = False
         self._addresses = dict.fromkeys(settings.peers)
         self._clients: dict[Address, PeerClientFactory] = {}
         self._running = False
@@ -253,17 +258,15 @@ class Links:
             raise SelfConnection("the peer is this node itself")
         self.access.judge(identity.nodeID)
 
-    def countTraffic(self) -> Statistics:
-        """Count the bytes on links that are made from now on."""
-        if self._statistics is None:
-            self._statistics = Statistics(self.settings.dialect)
-        return self._statistics
-
     def newSession(self, outbound: bool) -> PeerProtocol:
         """Make the session of a new link; see L{ILinks.newSession}."""
-        if self._statistics is None and self.limiter is None:
-            return PeerProtocol(self, outbound)
-        return AccountedProtocol(self, outbound, self._statistics, self.limiter)
+        return PeerProtocol(self, outbound)
+
+    def sent(self, protocolID: int, frames: int, size: int) -> None:
+        """Count what has been sent, and charge it to the bandwidth; see L{ILinks.sent}."""
+        self.traffic.left(protocolID, frames, size)
+        if self.limiter is not None and protocolID not in _NOT_CHARGED:
+            self.limiter.acquireWithoutWait(size)
 
     def admits(self, host: str) -> bool:
         """Whether a link that somebody dials is taken; see L{ILinks.admits}."""
@@ -388,11 +391,6 @@ class Links:
         standing = sum(each.timeouts for each in self._connections)
         return self.tally.timeouts + int(standing)
 
-    @property
-    def statistics(self) -> Statistics | None:
-        """The traffic by protocolID, if it is counted."""
-        return self._statistics
-
     def handlerFailed(self, protocolID: int, failure: Failure) -> None:
         """An application's handler has failed; that costs nobody else anything."""
         self._log.failure(
@@ -444,29 +442,9 @@ class Links:
         while True:
             for first in range(_FIRST_SEQ, _SEQ_LIMIT, step):
                 yield range(first, min(first + step, _SEQ_LIMIT))
-                for session in self._toFlush:
-                    session.gather()
+                self.turn.gather()
 
-    def flushSoon(self, session: ISession) -> None:
-        """One flush a turn for all sessions."""
-        self._toFlush[session] = None
-        if not self._willFlush:
-            self._willFlush = True
-            self.clock.callLater(0, self.flush)
-
-    def holdFlush(self) -> None:
-        """The caller will L{flush} before it returns to the reactor."""
-        self._willFlush = True
-
-    def flush(self) -> None:
-        """Send what is queued in all sessions that asked for it."""
-        self._willFlush = False
-        if self._toFlush:
-            sessions, self._toFlush = self._toFlush, {}
-            for session in sessions:
-                session.flush()
-
-    def writeToAll(self, frame: EncodedFrame) -> None:
+    def writeToAll(self, protocolID: int, frame: EncodedFrame) -> None:
         """Queue an encoded frame on every link that is open, proven or not, and not too slow."""
         for session in self._opened:
-            session.offer(frame)
+            session.offer(protocolID, frame)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import chain
 from typing import Any, Final, TypeVar
 
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IDelayedCall, IPushProducer
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -25,17 +25,24 @@ from ..errors import (
     WireError,
 )
 from ..identity import Identity, abridged
-from ..interfaces import Answer, Answered, Failed, ILinkProtocol, ILinks, ISession, Message, Outcome
+from ..interfaces import (
+    Answer,
+    Answered,
+    Failed,
+    ILinkProtocol,
+    ILinks,
+    ISession,
+    Outcome,
+    emptyMessage,
+)
 from ..settings import Address, Overflow
-from ..traffic.volume import Volume
 from ..wire.dialect import AMOP, TOPIC
-from ..wire.frames import EncodedFrame, Frame, FrameParser, Header
+from ..wire.frames import FrameParser, Header
 from ..wire.syncing import REQUEST_STATE
 from .dropping import DroppingOutbox
-from .outbox import LARGE, SMALL, UNKNOWN, Outbox
+from .outgoing import OutgoingFrames
 from .pending import PendingRequests
 from .reasons import CloseReason
-from .room import Room
 
 CLOSE_GRACE: Final = 5.0
 """Seconds that the peer has to take what is queued when we close a link."""
@@ -49,16 +56,13 @@ PROBE_TIMEOUT: Final = 5.0
 MISSED: Final = 1.5
 """After so many heartbeats without a sign of the peer, it has missed one."""
 
-_MOST_LARGER: Final = UNKNOWN // 4
-_MOST_PIECES: Final = 2 * UNKNOWN // SMALL
-
-_emptyMessage = partial(Message.__new__, Message)
+_PIECES_OF_ANSWERS: Final = 2 * 32
 
 T = TypeVar("T")
 
 
-@implementer(ILinkProtocol, IPushProducer, ISession)
-class PeerProtocol(Protocol):
+@implementer(ILinkProtocol, ISession)
+class PeerProtocol(OutgoingFrames):
     """
     One authenticated link.
 
@@ -78,47 +82,19 @@ class PeerProtocol(Protocol):
     @ivar latency: how long the answer took to the last request that was watched, or L{None}.
     """
 
-    # What every message needs is found faster here than among the many of an instance's dict.
-    __slots__ = (
-        "_clock",
-        "_encode",
-        "_frames",
-        "_handlers",
-        "_hasLarge",
-        "_headerSize",
-        "_larger",
-        "_links",
-        "_mostPlain",
-        "_outbox",
-        "_outgoing",
-        "_pack",
-        "_parser",
-        "_pending",
-        "_receivers",
-        "_settings",
-        "_version",
-        "_waiting",
-        "counts",
-        "outbound",
-    )
-
     _log = Logger()
 
     identity: Identity | None = None
-    nodeID = ""
     address = Address("", 0)
     proven = False
-    closeReason: CloseReason | None = None
     closeDetail = ""
     lastReceived = 0.0
-    blockedSince: float | None = None
     isPaused = False
     began = 0.0
     latency: float | None = None
 
     _timer: IDelayedCall | None = None
     _unanswered = 0
-    _room: Room | None = None
     _watched = 0
     _watchedSince = 0.0
 
@@ -127,27 +103,13 @@ class PeerProtocol(Protocol):
         @param links: who judges peers, and is told what becomes of this link.
         @param outbound: whether we dialled.
         """
+        super().__init__(links)
         self.outbound = outbound
-        self._links = links
-        self._clock = links.clock
-        self._settings = links.settings
         self._parser = FrameParser(links.settings.dialect, links.settings.maxFrameLength)
         self._handlers = links.handlers
         self._receivers = links.receivers
-        self._encode = links.encode
-        # What follows is asked for once a message.
-        self._pack = links.encode.pack
-        self._headerSize = links.encode.headerSize
-        self._version = links.encode.version
-        self._mostPlain = min(links.encode.mostPlain, SMALL)
-        self.counts = Volume()
         self._pending = PendingRequests(links.clock)
         self._waiting = self._pending.requests
-        self._frames: Generator[Frame, None, None] | None = None
-        self._outgoing: list[bytes] = []
-        self._hasLarge = False
-        self._larger = 0
-        self._outbox = Outbox()
         if links.settings.overflow is Overflow.DROP_OLDEST:
             self._outbox = DroppingOutbox(links.settings.dialect, self._mayDrop)
 
@@ -190,35 +152,37 @@ class PeerProtocol(Protocol):
         if self.closeReason is not None:
             return
         self.lastReceived = self._clock.seconds()
-        self._links.holdFlush()
+        self._turn.hold()
         handlers, nodeID = self._handlers, self.nodeID
         isWatching = self._watched in self._waiting
-        # Closing the link closes this iterator: then nothing more is taken from the peer.
-        self._frames = frames = self._parser.feed(data)
-        if not self.proven:
-            frames = self._proving(frames)
         try:
-            for _, _, protocolID, packetType, seq, payload in frames:
-                handler = handlers.get(protocolID)
-                if handler is None:
-                    self._notForHandlers(protocolID, packetType, seq, payload)
-                    continue
-                # Message(...) itself would take twice as long.
-                message = _emptyMessage()
-                message.sender, message.payload, message.topic = nodeID, payload, ""
-                message.protocolID, message.packetType = protocolID, packetType
-                try:
-                    answer = handler(message)
-                except Exception:
-                    self._links.handlerFailed(protocolID, Failure())
-                else:
-                    if answer is not None:
-                        self._answer(protocolID, packetType, seq, answer)
+            for protocolID, packetType, count, size, frames in self._parser.feed(data):
+                if not self.proven:
+                    self._prove()
+                self._links.traffic.came(protocolID, count, size)
+                frames = iter(frames)
+                for seq, payload in frames:
+                    if self.closeReason is not None:
+                        return
+                    handler = handlers.get(protocolID)
+                    if handler is None:
+                        self._passOn(protocolID, packetType, chain(((seq, payload),), frames))
+                        break
+                    message = emptyMessage()
+                    message.sender, message.payload, message.topic = nodeID, payload, ""
+                    message.protocolID, message.packetType = protocolID, packetType
+                    try:
+                        answer = handler(message)
+                    except Exception:
+                        self._links.handlerFailed(protocolID, Failure())
+                    else:
+                        if answer is not None:
+                            self._answer(protocolID, packetType, seq, answer)
         except WireError as error:
             self.abort(CloseReason.BAD_FRAME, str(error))
         finally:
             # Answers leave now, not a turn later.
-            self._links.flush()
+            self._turn.flush()
             self.counts.bytesReceived += len(data)
             self.counts.framesReceived = self._parser.frames
             if isWatching and self._watched not in self._waiting:
@@ -229,26 +193,26 @@ class PeerProtocol(Protocol):
         self.latency = max(0.0, self.lastReceived - self._watchedSince)
         self._links.tally.latencies.observe(self.latency)
 
-    def _proving(self, frames: Generator[Frame, None, None]) -> Generator[Frame, None, None]:
-        """The first of these frames proves the link."""
-        for frame in frames:
-            if not self.proven:
-                self.proven = True
-                self._stopTimer()
-                self._links.proven(self)
+    def _prove(self) -> None:
+        """The peer's first valid frame has come."""
+        self.proven = True
+        self._stopTimer()
+        self._links.proven(self)
+
+    def _passOn(
+        self, protocolID: int, packetType: int, frames: Iterable[tuple[int, bytes]]
+    ) -> None:
+        """Take responses, or frames of the network's own modules, or of nobody's."""
+        receiver = self._receivers.get(protocolID)
+        for seq, payload in frames:
             if self.closeReason is not None:
                 return
-            yield frame
-
-    def _notForHandlers(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
-        """Take a response, or a frame of the network's own modules."""
-        if protocolID <= 0:
-            if not self._pending.answer(seq, payload):
+            if receiver is not None:
+                receiver(self, packetType, seq, payload)
+            elif protocolID > 0:
+                self._links.unclaimed(self, protocolID, packetType, payload)
+            elif not self._pending.answer(seq, payload):
                 self._links.unmatched(self, seq)
-        elif protocolID in self._receivers:
-            self._receivers[protocolID](self, packetType, seq, payload)
-        else:
-            self._links.unclaimed(self, protocolID, packetType, payload)
 
     def _answer(self, protocolID: int, packetType: int, seq: int, answer: Answer) -> None:
         """Send back what a handler has returned, once it is there."""
@@ -306,7 +270,8 @@ class PeerProtocol(Protocol):
         self._stopTimer()
         if self.closeReason is None:
             self.closeReason, self.closeDetail = self._whyLost(reason)
-        self._drop()
+        self.isPaused = False
+        self.drop()
         self._links.closed(self)
         self._pending.failAll(
             PeerLeft(f"the link to node {abridged(self.nodeID)} ended: {self.closeReason.value}")
@@ -322,55 +287,6 @@ class PeerProtocol(Protocol):
         if isinstance(error, ConnectionDone):
             return CloseReason.PEER_CLOSED, ""
         return CloseReason.LOST, words or reason.getErrorMessage()
-
-    # The way out.
-
-    def write(self, frame: EncodedFrame) -> None:
-        """
-        Queue an encoded frame, which leaves at the end of the reactor's turn.
-
-        @raise PeerBusy: more waits than L{Settings.maxQueue}.
-        """
-        if self._outgoing or self._beginTurn():
-            self._outgoing += frame
-            size = len(frame[1])
-            if size > self._mostPlain:
-                if size >= LARGE:
-                    self._hasLarge = True
-                self._larger += size
-                if self._larger >= _MOST_LARGER:
-                    self.gather()
-
-    def send(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
-        """Encode a message, and queue its frame; see L{ISession.send}."""
-        outgoing = self._outgoing
-        if not outgoing and not self._beginTurn():
-            return
-        size = len(payload)
-        if size <= self._mostPlain:
-            # Most messages are small; a call of the encoder would take as long as all of this.
-            pack = self._pack
-            try:
-                header = pack(self._headerSize + size, self._version, protocolID, packetType, seq)
-                outgoing += header, payload
-                return
-            except struct.error:
-                pass  # The encoder says which number does not fit.
-        self.write(self._encode(protocolID, packetType, seq, payload))
-
-    def _beginTurn(self) -> bool:
-        """
-        See to it that what is queued in this turn of the reactor leaves at its end.
-
-        @return: whether anything leaves at all.
-        @raise PeerBusy: no more may wait.
-        """
-        if self.closeReason is not None:
-            return False
-        if self._outbox.size > self._settings.maxQueue:
-            self._makeRoom()
-        self._links.flushSoon(self)
-        return True
 
     def _makeRoom(self) -> None:
         """
@@ -399,55 +315,13 @@ class PeerProtocol(Protocol):
             and seq not in self._pending
         )
 
-    def offer(self, frame: EncodedFrame) -> bool:
-        """Like L{write}; tells whether there was room."""
-        try:
-            self.write(frame)
-        except PeerBusy:
-            return False
-        return True
-
     def flush(self) -> None:
-        """Send what is queued, as far as the transport takes it."""
-        self.gather()
-        outbox = self._outbox
-        while outbox.size and self.blockedSince is None:
-            self._transmit(outbox.take())
-        if self._room is not None:
-            self._room.look()
+        """Send what is queued; see L{OutgoingFrames.flush}."""
+        super().flush()
         if self._waiting and self._watched not in self._waiting:
             # Taking the time of every request would cost as much as much else that is done for it.
             self._watched = next(reversed(self._waiting))
             self._watchedSince = self._pending.askedAt(self._watched)
-
-    def _transmit(self, piece: memoryview) -> None:
-        self.counts.bytesSent += len(piece)
-        transport: Any = self.transport
-        transport.writeSequence((piece,))
-
-    def gather(self) -> None:
-        """Join what has been queued in this turn to what waits, so that its size is known."""
-        if self._outgoing:
-            self.counts.framesSent += len(self._outgoing) // 2
-            put = self._outbox.put if self._hasLarge else self._outbox.putSmall
-            put(self._outgoing)
-            self._outgoing, self._hasLarge, self._larger = [], False, 0
-
-    @property
-    def room(self) -> Room:
-        """Who waits for room in the queue."""
-        if self._room is None:
-            self._room = Room(self._clock, self._settings.maxQueue, self._queued)
-        return self._room
-
-    @property
-    def queued(self) -> int:
-        """How many bytes wait to be sent."""
-        return self._queued()
-
-    def _queued(self) -> int:
-        self.gather()
-        return self._outbox.size
 
     @property
     def pending(self) -> int:
@@ -495,8 +369,9 @@ class PeerProtocol(Protocol):
 
         A peer that asks and does not read what it asked for loses its link.
         """
-        if len(self._outgoing) > _MOST_PIECES:
-            self.gather()
+        if len(self._outgoing) >= _PIECES_OF_ANSWERS:
+            # The peer can work on these while we work on others.
+            self.flush()
         try:
             self.send(-protocolID, packetType, seq, payload)
         except PeerBusy as error:
@@ -533,9 +408,7 @@ class PeerProtocol(Protocol):
             return
         transport: Any = self.transport
         self._readAgain()
-        self.gather()
-        while self._outbox.size:
-            self._transmit(self._outbox.take())
+        self.flushAll()
         self._end(reason, detail)
         transport.unregisterProducer()
         self._timer = self._clock.callLater(CLOSE_GRACE, transport.abortConnection)
@@ -552,16 +425,10 @@ class PeerProtocol(Protocol):
     def _end(self, reason: CloseReason, detail: str) -> None:
         """From now on nothing is taken from the peer, or for it."""
         self.closeReason, self.closeDetail = reason, detail
-        self._drop()
+        self.isPaused = False
+        self.drop()
         self._stopTimer()
         self._links.closing(self)
-
-    def _drop(self) -> None:
-        if self._frames is not None:
-            self._frames.close()
-        self.isPaused = False
-        self._outgoing, self._hasLarge, self._larger = [], False, 0
-        self._outbox.clear()
 
     def _tooSlow(self, timeout: float) -> None:
         stage = "the handshake" if self.identity is None else "the first frame"
@@ -582,21 +449,3 @@ class PeerProtocol(Protocol):
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
-
-    # The transport's producer: it says when it has enough.
-
-    def pauseProducing(self) -> None:
-        """Frames wait here until the transport has room."""
-        self.blockedSince = self._clock.seconds()
-
-    def resumeProducing(self) -> None:
-        """The transport has room again."""
-        self.blockedSince = None
-        self.flush()
-        transport: Any = self.transport
-        if getattr(transport.transport, "disconnecting", False):
-            # Twisted's TLS has seen the peer close, and its TCP waits for us before it does too.
-            transport.unregisterProducer()
-
-    def stopProducing(self) -> None:
-        """The transport is gone; its connectionLost tells the rest."""

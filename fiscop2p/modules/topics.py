@@ -18,19 +18,16 @@ from typing import Final
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger, LogLevel
-from twisted.python.failure import Failure
 
-from ..answers import callHandler, whenAnswered
 from ..errors import (
     BandwidthExceeded,
-    EncodingError,
     MalformedMessage,
     NoFollower,
     PeerBusy,
     TopicRequestFailed,
 )
 from ..identity import abridged
-from ..interfaces import Handler, ILinks, ISession, Message, Outcome
+from ..interfaces import Handler, ILinks, ISession, Message, Outcome, emptyMessage
 from ..links.registry import PeerRegistry
 from ..sync import SeqSync
 from ..traffic.limiter import COMPRESSION_RATIO
@@ -50,11 +47,9 @@ from ..wire.amop import (
     encodeTopicMessage,
 )
 from ..wire.dialect import AMOP, TOPIC
-from ..wire.syncing import MAX_TOPIC_LENGTH, decodeTopics, encodeTopics, shownTopic, topicBytes
+from ..wire.syncing import MAX_TOPIC_LENGTH, decodeTopics, encodeTopics, shownTopic, topicText
+from .subscribers import MAX_TOPICS, Subscribers
 from .verification import Verification
-
-MAX_TOPICS: Final = 16_384
-"""Topics that one node may follow."""
 
 _MOST_SHOWN: Final = 1000
 """Characters of a peer's topics that are logged."""
@@ -66,6 +61,7 @@ class Topics:
     """
     What we follow, and the messages to those who follow.
 
+    @ivar subscribers: who in this process follows what.
     @ivar verification: which of those who follow a private topic may have it.
     """
 
@@ -79,7 +75,7 @@ class Topics:
         self.clock = links.clock
         self._links = links
         self._registry = registry
-        self._subscribers: dict[str, list[Handler]] = {}
+        self.subscribers = Subscribers()
         self._prefix = hexlify(urandom(8))
         self._counter = count()
         self.verification = Verification(links, registry)
@@ -92,7 +88,7 @@ class Topics:
     @property
     def own(self) -> frozenset[str]:
         """The topics that we follow."""
-        return frozenset(self._subscribers)
+        return frozenset(self.subscribers)
 
     def subscribe(self, topic: str, handler: Handler) -> None:
         """
@@ -100,12 +96,8 @@ class Topics:
 
         @raise EncodingError: it is empty, longer than 254 bytes, or holds a TAB.
         """
-        if not topicBytes(topic):
-            raise EncodingError("a topic must not be empty")
-        followed = topic in self._subscribers
-        if not followed and len(self._subscribers) == MAX_TOPICS:
-            raise EncodingError(f"{MAX_TOPICS} topics are the most that a node may follow")
-        self._subscribers.setdefault(topic, []).append(handler)
+        followed = topic in self.subscribers
+        self.subscribers.add(topic, handler)
         if not followed:
             self.sync.change(self._encode)
 
@@ -115,16 +107,12 @@ class Topics:
 
         @raise ValueError: the handler does not follow the topic.
         """
-        subscribers = self._subscribers.get(topic, [])
-        if handler not in subscribers:
-            raise ValueError(f"{handler!r} does not follow topic {topic!r}")
-        subscribers.remove(handler)
-        if not subscribers:
-            del self._subscribers[topic]
+        self.subscribers.remove(topic, handler)
+        if topic not in self.subscribers:
             self.sync.change(self._encode)
 
     def _encode(self) -> bytes | None:
-        return encodeTopics(self._subscribers)
+        return encodeTopics(self.subscribers)
 
     def _learnt(self, session: ISession, state: bytes | None) -> None:
         count = 0 if state is None else state.count(b"\t") + 1
@@ -165,11 +153,11 @@ class Topics:
             frame = self._links.encode(AMOP, MULTICAST, self._links.nextSeq(), message)
             self.acquireBandwidth(topic, len(message) * len(sessions))
             for session in sessions:
-                reached += session.offer(frame)
-        if topic not in self._subscribers:
+                reached += session.offer(AMOP, frame)
+        if topic not in self.subscribers:
             return reached
         self._links.clock.callLater(
-            0, self._deliverToAll, Message(self._nodeID, payload, AMOP, MULTICAST, topic)
+            0, self.subscribers.deliver, Message(self._nodeID, payload, AMOP, MULTICAST, topic)
         )
         return reached + 1
 
@@ -184,7 +172,7 @@ class Topics:
         """
         body = encodeTopicBody(topic, payload)
         followers: list[ISession | None] = [*self._registry.sessionsFollowing(topic)]
-        if topic in self._subscribers:
+        if topic in self.subscribers:
             followers.append(None)
         shuffle(followers)
         message = Message(self._nodeID, payload, AMOP, UNICAST, topic)
@@ -211,7 +199,11 @@ class Topics:
         @raise BandwidthExceeded: it may not.
         """
         limiter = self._links.limiter
-        if limiter is not None and not limiter.tryAcquire(size // COMPRESSION_RATIO):
+        if limiter is None:
+            return
+        # What is queued already is charged first.
+        self._links.turn.gather()
+        if not limiter.tryAcquire(size // COMPRESSION_RATIO):
             raise BandwidthExceeded(
                 f"{size} bytes to followers of topic {topic!r} are more than the outgoing "
                 f"bandwidth of {limiter.rate:g} bytes a second allows now; send them later"
@@ -227,7 +219,7 @@ class Topics:
 
     def _received(self, session: ISession, packetType: int, seq: int, payload: bytes) -> None:
         try:
-            kind, topic, content = decodeTopicMessage(payload)
+            kind, name, content = decodeTopicMessage(payload)
         except MalformedMessage as error:
             self._links.noise.complain(
                 self._log,
@@ -239,23 +231,18 @@ class Topics:
                 error=str(error),
             )
             return
-        message = Message(session.nodeID, content, AMOP, packetType, topic)
         if kind == MULTICAST_REQUEST:
-            self._deliverToAll(message, session)
+            topic = self.subscribers.topicOf(name)
+            if topic is not None:
+                message = emptyMessage()
+                message.sender, message.payload, message.topic = session.nodeID, content, topic
+                message.protocolID, message.packetType = AMOP, packetType
+                self.subscribers.deliver(message, session)
         elif kind == REQUEST:
+            message = Message(session.nodeID, content, AMOP, packetType, topicText(name))
             self._answer(session, seq, ChannelMessage.decode(payload), message)
         else:
             self._log.debug("ignored an AMOP message of type {type}", type=kind)
-
-    def _deliverToAll(self, message: Message, session: ISession | None = None) -> None:
-        for handler in tuple(self._subscribers.get(message.topic, ())):
-            try:
-                answer = handler(message)
-            except Exception:
-                self._logFailure(Failure())
-            else:
-                if answer is not None:
-                    whenAnswered(answer, _unasked, self._logFailure, session)
 
     def _answer(
         self, session: ISession, seq: int, channel: ChannelMessage, message: Message
@@ -270,37 +257,7 @@ class Topics:
             answer = ChannelMessage(RESPONSE, channel.seq, result, data).encode()
             session.respond(AMOP, UNICAST, seq, answer)
 
-        self.askSubscribers(message, answered, unanswered, session)
-
-    def askSubscribers(
-        self,
-        message: Message,
-        answered: Callable[[bytes], object],
-        unanswered: Callable[[], object],
-        asker: ISession | None = None,
-    ) -> None:
-        """
-        Ask one of our own subscribers at random, the next one when it fails.
-
-        @param asker: the link that the message came by, if it did.
-        """
-        subscribers = list(self._subscribers.get(message.topic, ()))
-        shuffle(subscribers)
-
-        def askNext() -> None:
-            if subscribers:
-                callHandler(subscribers.pop(), message, answered, failed, asker)
-            else:
-                unanswered()
-
-        def failed(failure: Failure) -> None:
-            self._logFailure(failure)
-            askNext()
-
-        askNext()
-
-    def _logFailure(self, failure: Failure) -> None:
-        self._log.failure("a subscriber failed", failure)
+        self.subscribers.ask(message, answered, unanswered, session)
 
 
 class _TopicRequest:
@@ -372,7 +329,7 @@ class _TopicRequest:
             self.askNext()
 
         self._timer = timer = self._topics.clock.callLater(self._timeout, timedOut)
-        self._topics.askSubscribers(
+        self._topics.subscribers.ask(
             self._message, partial(once, self._succeeded), partial(once, self._noSubscriber)
         )
 
@@ -444,7 +401,3 @@ class _TopicRequest:
         if self._asked is not None:
             session, seq = self._asked
             session.forget(seq)
-
-
-def _unasked(answer: bytes) -> None:
-    """Nobody waits for the answer to a multicast."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Final
 
 from ..wire.dialect import (
@@ -47,17 +46,10 @@ class Statistics:
     total, in which everything else under a protocolID of the group is counted too.  What belongs to
     no group and is not AMOP, the sync of topics and status first of all, is not counted.
 
-    @ivar received: bytes that came, by protocolID; add to it.
-    @ivar sent: bytes that were sent, by protocolID; add to it.
-    @ivar framesReceived: frames that came, by protocolID; add to it.
-    @ivar framesSent: frames that were sent, by protocolID; add to it.
     """
 
     def __init__(self, dialect: Dialect) -> None:
-        self.received: defaultdict[int, int] = defaultdict(int)
-        self.sent: defaultdict[int, int] = defaultdict(int)
-        self.framesReceived: defaultdict[int, int] = defaultdict(int)
-        self.framesSent: defaultdict[int, int] = defaultdict(int)
+        self._unsettled: dict[int, Volume] = {}
         self._modules: dict[str, Volume] = {}
         self._split = dialect.groupAndModule
         self._amop = _Flow()
@@ -76,10 +68,24 @@ class Statistics:
         self._settle()
         return self._uncounted
 
-    def tidy(self) -> None:
-        """Call it now and then: a peer may use as many protocolIDs as it likes."""
-        if len(self.received) > _MANY or len(self.sent) > _MANY:
+    def came(self, protocolID: int, frames: int, size: int) -> None:
+        """Count frames that have come, and their bytes."""
+        volume = self._unsettled.get(protocolID) or self._begin(protocolID)
+        volume.framesReceived += frames
+        volume.bytesReceived += size
+
+    def left(self, protocolID: int, frames: int, size: int) -> None:
+        """Count frames that were sent, and their bytes."""
+        volume = self._unsettled.get(protocolID) or self._begin(protocolID)
+        volume.framesSent += frames
+        volume.bytesSent += size
+
+    def _begin(self, protocolID: int) -> Volume:
+        """A peer may use as many protocolIDs as it likes; few are kept."""
+        if len(self._unsettled) >= _MANY:
             self._settle()
+        volume = self._unsettled[protocolID] = Volume()
+        return volume
 
     def lines(self) -> list[str]:
         """
@@ -107,20 +113,12 @@ class Statistics:
 
     def _settle(self) -> None:
         """Put the bytes of each protocolID where they belong."""
-        for protocolID, size in self.received.items():
-            volume = self._volume(protocolID)
-            volume.bytesReceived += size
-            volume.framesReceived += self.framesReceived[protocolID]
-            for flow in self._flows(protocolID, size):
-                flow.received += size
-        for protocolID, size in self.sent.items():
-            volume = self._volume(protocolID)
-            volume.bytesSent += size
-            volume.framesSent += self.framesSent[protocolID]
-            for flow in self._flows(protocolID, size):
-                flow.sent += size
-        for counted in (self.received, self.sent, self.framesReceived, self.framesSent):
-            counted.clear()
+        for protocolID, volume in self._unsettled.items():
+            self._volume(protocolID).add(volume)
+            for flow in self._flows(protocolID, volume):
+                flow.received += volume.bytesReceived
+                flow.sent += volume.bytesSent
+        self._unsettled.clear()
 
     def _volume(self, protocolID: int) -> Volume:
         _, module = self._split(protocolID)
@@ -129,14 +127,14 @@ class Statistics:
             name = "other"
         return self._modules.setdefault(name, Volume())
 
-    def _flows(self, protocolID: int, size: int) -> tuple[_Flow, ...]:
+    def _flows(self, protocolID: int, volume: Volume) -> tuple[_Flow, ...]:
         number, module = self._split(protocolID)
         if number == 0:
             return (self._amop,) if module == AMOP else ()
         group = self._groups.get(number)
         if group is None:
             if len(self._groups) == MAX_GROUPS:
-                self._uncounted += size
+                self._uncounted += volume.bytesReceived + volume.bytesSent
                 return ()
             group = self._groups[number] = _Group()
         if module in (PBFT, RAFT):

@@ -93,17 +93,23 @@ def decodeTopicBody(data: bytes) -> tuple[str, bytes]:
 
     @raise MalformedMessage: the length byte is missing, zero, or points behind the end.
     """
+    name, content = _splitTopicBody(data)
+    return topicText(name), content
+
+
+def _splitTopicBody(data: bytes) -> tuple[bytes, bytes]:
     if not data or not 1 <= data[0] <= len(data):
         raise MalformedMessage(
             f"an AMOP body of {len(data)} bytes has no topic: its first byte must count the topic "
             "and itself"
         )
-    return topicText(data[1 : data[0]]), data[data[0] :]
+    return data[1 : data[0]], data[data[0] :]
 
 
-def decodeTopicMessage(frame: bytes) -> tuple[int, str, bytes]:
+def decodeTopicMessage(frame: bytes) -> tuple[int, bytes, bytes]:
     """
-    Read what matters of a channel frame with a topic body at once: type, topic, content.
+    Read what matters of a channel frame with a topic body at once: type, the topic's name as it is
+    on the wire, content.
 
     @raise MalformedMessage: see L{ChannelMessage.decode} and L{decodeTopicBody}.
     """
@@ -112,9 +118,9 @@ def decodeTopicMessage(frame: bytes) -> tuple[int, str, bytes]:
         length, kind, counted = _TOPIC_HEADER.unpack_from(frame)
         content = _HEADER.size + counted
         if length == size and counted and content <= size:
-            return kind, topicText(frame[_TOPIC_HEADER.size : content]), frame[content:]
+            return kind, frame[_TOPIC_HEADER.size : content], frame[content:]
     message = ChannelMessage.decode(frame)
-    return message.type, *decodeTopicBody(message.data)
+    return message.type, *_splitTopicBody(message.data)
 
 
 def encodeTopicMessage(kind: int, seq: bytes, topic: str, content: bytes) -> bytes:

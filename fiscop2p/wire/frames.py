@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from functools import lru_cache
 from typing import Final, TypeAlias
 
@@ -14,11 +14,14 @@ from .dialect import COMPRESSED, Dialect
 MAX_FRAME_LENGTH: Final = 100 * 1024 * 1024
 """The longest frame, header included, that FISCO BCOS 2.8 and newer accept."""
 
-Frame: TypeAlias = tuple[int, int, int, int, int, bytes]
-"""length on the wire, version (no bytes in RC1), protocolID, packetType, seq, whole payload."""
-
 Header: TypeAlias = tuple[int, int, int, int, int]
-"""The same without the payload."""
+"""length on the wire, version (no bytes in RC1), protocolID, packetType, seq."""
+
+Run: TypeAlias = tuple[int, int, int, int, Iterable[tuple[int, bytes]]]
+"""
+Frames of one kind, one after another: protocolID, packetType, how many there are, their bytes on
+the wire, and of each its seq and its whole payload.
+"""
 
 EncodedFrame: TypeAlias = tuple[bytes, bytes]
 """Header and payload as they are transmitted: apart, so that a long payload is never copied."""
@@ -30,7 +33,13 @@ _RETRY: Final = 16
 """Then one of so many is tried."""
 
 _SMALL_PART: Final = 16 * 1024
-_RUN: Final = 4
+_SEQ_SIZE: Final = 4
+
+_SAME: Final = 4
+"""After so many frames of one length there may be more, which C unpacks at a third of the cost."""
+
+_MOST_ALIKE: Final = 256
+"""How many frames are compared at a time."""
 
 
 class FrameEncoder:
@@ -94,9 +103,10 @@ class FrameEncoder:
 
 
 @lru_cache(maxsize=256)
-def _wholeFrame(dialect: Dialect, length: int) -> struct.Struct:
-    """What unpacks frames of one length, payload included."""
-    return struct.Struct(f"{dialect.layout.format}{length - dialect.headerSize}s")
+def _bodies(dialect: Dialect, length: int) -> struct.Struct:
+    """What unpacks seq and payload of frames of one length."""
+    before = dialect.headerSize - _SEQ_SIZE
+    return struct.Struct(f">{before}xI{length - dialect.headerSize}s")
 
 
 class FrameParser:
@@ -119,6 +129,7 @@ class FrameParser:
         self._limit = maxFrameLength
         self._tail = b""
         self._unfinished: _UnfinishedFrame | None = None
+        self._steady = 0
 
     @property
     def held(self) -> int:
@@ -132,9 +143,10 @@ class FrameParser:
             return len(self._tail)
         return self._dialect.headerSize + self._unfinished.held
 
-    def feed(self, data: bytes) -> Generator[Frame, None, None]:
+    def feed(self, data: bytes) -> Generator[Run, None, None]:
         """
-        Take the next chunk of the stream; the result must be iterated to its end.
+        Take the next chunk of the stream; the result must be iterated to its end, unless the stream
+        has ended.
 
         Frames before a faulty one are yielded before the error is raised.
 
@@ -149,50 +161,81 @@ class FrameParser:
                 return
             finished, self._unfinished = self._unfinished, None
             self.frames += 1
-            yield self._frame(finished.header, finished.payload())
+            yield self._single(finished.header, finished.payload())
         elif self._tail:
             data, self._tail = self._tail + data, b""
-
-        dialect, limit = self._dialect, self._limit
-        unpack, headerSize = dialect.layout.unpack_from, dialect.headerSize
-        end = len(data)
-        # The frames that are yielded one by one, and the first of those of the same length.
-        count, first, previous = 0, 0, 0
+        end, headerSize = len(data), self._dialect.headerSize
         while end - position >= headerSize:
-            header = unpack(data, position)
-            length = header[0]
-            if length < headerSize or length > limit:
-                raise self._badLength(length)
-            if length != previous:
-                first, previous = count, length
-            elif count - first == _RUN:
-                # Frames of one length come in runs, which C unpacks at half the cost.
-                whole = position + (end - position) // length * length
-                frames = _wholeFrame(dialect, length).iter_unpack(memoryview(data)[position:whole])
-                start = position
-                for frame in frames:
-                    if frame[0] != length:
-                        break
-                    position += length
-                    yield self._frame(frame[:5], frame[5]) if frame[1] else frame
-                self.frames += (position - start) // length
-                previous = 0
-                continue
-            start, position = position + headerSize, position + length
-            if position > end:
-                self._unfinished = _UnfinishedFrame(header, position - end, data[start:])
-                self.frames += count
+            run, position = self._takeRun(data, position)
+            if run is None:
                 return
-            count += 1
-            yield self._frame(header, data[start:position])
+            self.frames += run[2]
+            yield run
         self._tail = data[position:]
-        self.frames += count
 
-    def _frame(self, header: Header, payload: bytes) -> Frame:
-        version = header[1]
+    def _takeRun(self, data: bytes, position: int) -> tuple[Run | None, int]:
+        """
+        Take frames of one kind, and at least one, if it is whole.
+
+        @return: them, and where the next frame begins.
+        """
+        unpack, headerSize = self._dialect.layout.unpack_from, self._dialect.headerSize
+        end, limit = len(data), self._limit
+        header = unpack(data, position)
+        length, version, protocolID, packetType, seq = header
+        if length < headerSize or length > limit:
+            raise self._badLength(length)
+        following = position + length
+        if following > end:
+            payload = data[position + headerSize :]
+            self._unfinished = _UnfinishedFrame(header, following - end, payload)
+            return None, end
+        if version and version & COMPRESSED:
+            return self._single(header, data[position + headerSize : following]), following
+        if length == self._steady:
+            count = self._countAlike(data, position, length)
+            if count >= _SAME:
+                following = position + count * length
+                whole = memoryview(data)[position:following]
+                bodies = _bodies(self._dialect, length).iter_unpack(whole)
+                return (protocolID, packetType, count, count * length, bodies), following
+            self._steady = 0
+        frames, start, previous, same = [], position, length, 0
+        while same < _SAME:
+            frames.append((seq, data[position + headerSize : following]))
+            position = following
+            if end - position < headerSize:
+                break
+            length, version, nextID, nextType, seq = unpack(data, position)
+            following = position + length
+            if nextID != protocolID or nextType != packetType or following > end:
+                break
+            if length < headerSize or length > limit or (version and version & COMPRESSED):
+                break
+            same = same + 1 if length == previous else 0
+            previous = length
+        else:
+            self._steady = length
+        return (protocolID, packetType, len(frames), position - start, frames), position
+
+    def _countAlike(self, data: bytes, position: int, length: int) -> int:
+        """
+        How many frames of a length follow each other with the same header but for seq.
+
+        Byte by byte of the header, over all frames at once.
+        """
+        count = min((len(data) - position) // length, _MOST_ALIKE)
+        for offset in range(self._dialect.headerSize - _SEQ_SIZE):
+            column = data[position + offset : position + count * length : length]
+            count = len(column) - len(column.lstrip(column[:1]))
+        return count
+
+    def _single(self, header: Header, payload: bytes) -> Run:
+        """A run of one frame, of which the payload is as it was transmitted."""
+        length, version, protocolID, packetType, seq = header
         if version and version & COMPRESSED:
             payload = decompress(payload, self._limit)
-        return *header, payload
+        return protocolID, packetType, 1, length, ((seq, payload),)
 
     def _badLength(self, length: int) -> FrameTooShort | FrameTooLong:
         if length > self._limit:

@@ -30,7 +30,6 @@ class NamesTests(MetricsTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.node.countTraffic()
         self.network.addNode([self.node.listenAddress])
         self.network.advance(3)
         self.series = {name.partition("{")[0] for name in self.scrape()}
@@ -89,6 +88,14 @@ class PromtoolTests(MetricsTestCase):
     def test_alertsFire(self) -> None:
         """They fire when they should, and not otherwise."""
         self.promtool("test", "rules", FOLDER / "alerts_test.yml")
+
+    def test_allAreTried(self) -> None:
+        """Every alert is made to fire."""
+        alerts = re.findall(r"- alert: (\w+)", (FOLDER / "alerts.yml").read_text())
+        fired = re.findall(
+            r"alertname: (\w+), exp_alerts: \[\{", (FOLDER / "alerts_test.yml").read_text()
+        )
+        self.assertEqual(set(alerts) - set(fired), set())
 
     def test_queries(self) -> None:
         """So are the queries of the dashboard."""

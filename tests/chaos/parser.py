@@ -15,7 +15,8 @@ from fiscop2p.links.reasons import CloseReason
 from fiscop2p.settings import Settings
 from fiscop2p.testing import MemoryNetwork
 from fiscop2p.wire.dialect import AMOP, COMPRESSED, NODE_STATUS, RC1, RC2, TOPIC, Dialect
-from fiscop2p.wire.frames import Frame, FrameEncoder, FrameParser
+from fiscop2p.wire.frames import FrameEncoder
+from tests.messages import MessageParser, Said
 
 from .bystanders import ECHO, talk
 from .memory import statusOf
@@ -38,7 +39,7 @@ def splitAnywhere(seed: int, count: int) -> Iterator[Figure]:
     for dialect in (RC1, RC2):
         for _ in range(count):
             stream = _stream(chance, dialect)
-            whole = list(FrameParser(dialect).feed(stream))
+            whole = list(MessageParser(dialect).feed(stream))
             for cuts in _cuts(chance, len(stream)):
                 splits += 1
                 wrong += _parsed(dialect, stream, cuts) != whole
@@ -53,8 +54,8 @@ def _cuts(chance: random.Random, size: int) -> Iterator[list[int]]:
     yield list(range(1, size))
 
 
-def _parsed(dialect: Dialect, stream: bytes, cuts: list[int]) -> list[Frame]:
-    parser = FrameParser(dialect)
+def _parsed(dialect: Dialect, stream: bytes, cuts: list[int]) -> list[Said]:
+    parser = MessageParser(dialect)
     ends = [0, *cuts, len(stream)]
     return [frame for start, end in pairwise(ends) for frame in parser.feed(stream[start:end])]
 
@@ -110,7 +111,7 @@ _PAYLOADS = (b"", b"7", b"1\torders", b'{"height":12}', b"x" * 60, bytes(2000), 
 def mutatedFrames(seed: int, count: int) -> Iterator[Figure]:
     """Feed mutated frames to parsers; each fault ends one, and the next begins anew."""
     chance = random.Random(seed)
-    parser = FrameParser(RC2, _LIMIT)
+    parser = MessageParser(RC2, _LIMIT)
     frames = faults = 0
     before = most = 0.0
     for number in range(count):
@@ -119,7 +120,7 @@ def mutatedFrames(seed: int, count: int) -> Iterator[Figure]:
                 frames += 1
         except WireError:
             faults += 1
-            parser = FrameParser(RC2, _LIMIT)
+            parser = MessageParser(RC2, _LIMIT)
         if number == count // 50:
             before = statusOf("VmRSS")
         elif not number % _EVERY:

@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from fiscop2p.links.dropping import DroppingOutbox
 from fiscop2p.links.outbox import LARGE, SLICE
 from fiscop2p.wire.dialect import RC1, RC2, Dialect
-from fiscop2p.wire.frames import Frame, FrameParser, Header
+from fiscop2p.wire.frames import Header
+from tests.messages import MessageParser, Said
 
 SIZES = st.sampled_from([0, 1, 100, 5000, LARGE - 1, LARGE, SLICE, 2 * SLICE + 7])
 TURN = st.lists(st.tuples(SIZES, st.booleans()), min_size=1, max_size=5)
@@ -63,10 +64,10 @@ class Link:
         assert (count == 0) == (before == self.outbox.size)
         return count
 
-    def takeAll(self) -> list[Frame]:
+    def takeAll(self) -> list[Said]:
         while self.outbox.size:
             self.take()
-        return list(FrameParser(self._dialect).feed(self.got))
+        return list(MessageParser(self._dialect).feed(self.got))
 
 
 class DroppingOutboxTests(SynchronousTestCase):
@@ -81,12 +82,12 @@ class DroppingOutboxTests(SynchronousTestCase):
             getattr(link, step)(*() if step == TAKE else (argument,))
         frames = link.takeAll()
         self.assertEqual(link.outbox.size, 0)
-        arrived = [seq for _, _, _, _, seq, _ in frames]
+        arrived = [seq for _, _, seq, _ in frames]
         gone = [number for number in range(len(link.sent)) if number not in set(arrived)]
         self.assertEqual(arrived, sorted(arrived))
         self.assertEqual(len(gone), link.dropped)
         self.assertTrue(set(gone) <= set(link.droppable))
-        for _, _, _, _, seq, payload in frames:
+        for _, _, seq, payload in frames:
             self.assertTrue(payload == bytes([seq % 251]) * link.sent[seq])
 
     @settings(max_examples=60, deadline=None, derandomize=True)
@@ -106,7 +107,7 @@ class DroppingOutboxTests(SynchronousTestCase):
         before = link.outbox.size
         self.assertEqual(link.drop(excess), len(expected))
         self.assertEqual(before - link.outbox.size, excess - missing)
-        arrived = {seq for _, _, _, _, seq, _ in link.takeAll()}
+        arrived = {seq for _, _, seq, _ in link.takeAll()}
         self.assertEqual([n for n in range(len(link.sent)) if n not in arrived], expected)
 
     def test_whatHasBegunToLeaveStays(self) -> None:
@@ -116,7 +117,7 @@ class DroppingOutboxTests(SynchronousTestCase):
         link.take()
         link.take()
         self.assertEqual(link.drop(8 * SLICE), 1)
-        self.assertEqual([seq for _, _, _, _, seq, _ in link.takeAll()], [0])
+        self.assertEqual([seq for _, _, seq, _ in link.takeAll()], [0])
 
     def test_smallFramesLeaveTogether(self) -> None:
         """What leaves are slices, not single frames."""

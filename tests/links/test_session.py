@@ -7,6 +7,7 @@ from random import randbytes
 from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.errors import PeerBusy, PeerLeft, RequestTimeout
+from fiscop2p.interfaces import Message
 from fiscop2p.links.reasons import CloseReason
 from fiscop2p.settings import Settings
 from fiscop2p.testing import MemoryNetwork
@@ -349,6 +350,43 @@ class HostilePeerTests(StrangerTestCase):
         self.say(*frames)
         self.assertEqual(got, [b"2", b"2"])
         self.node.startService()
+
+    def test_nothingAfterARequestEndsIt(self) -> None:
+        """Who ends the link when an answer comes is told no other answer that came with it."""
+        self.prove()
+        got: list[bytes] = []
+
+        def answered(payload: bytes) -> None:
+            got.append(payload)
+            self.node.registry.session(self.issued.nodeID).abort(CloseReason.STOPPED)
+
+        failed: list[Exception] = []
+        for _ in range(3):
+            self.node.ask(self.issued.nodeID, b"", answered, failed.append, protocolID=70_000)
+        self.network.advance(0)
+        asked = [seq for kind, _, seq, _ in self.stranger.frames() if kind == 70_000]
+        self.say(*[RC2.encode(-70_000, 0, seq, b"ok") for seq in asked])
+        self.assertEqual(got, [b"ok"])
+        self.assertEqual([type(error) for error in failed], [PeerLeft] * 2)
+
+    def test_answersLeaveAsTheyAreMade(self) -> None:
+        """The first answers to a flood of requests leave before the last request is handled."""
+        self.prove()
+        protocolID = self.node.protocolID(1, 1000)
+        session = self.node.registry.session(self.issued.nodeID)
+        left: list[int] = []
+
+        def echo(message: Message) -> bytes:
+            left.append(session.counts.framesSent)
+            return message.payload
+
+        self.node.handle(protocolID, echo)
+        before = session.counts.framesSent
+        self.say(*[RC2.encode(protocolID, 0, seq, b"%d" % seq) for seq in range(2, 202)])
+        self.assertEqual(left[:32], [before] * 32)
+        self.assertGreaterEqual(left[99] - before, 64)
+        answers = [payload for kind, _, _, payload in self.stranger.frames() if kind < 0]
+        self.assertEqual(answers, [b"%d" % seq for seq in range(2, 202)])
 
     def test_sendToASlowReader(self) -> None:
         """What waits for a peer is bounded: then sending is refused, and the others are served."""

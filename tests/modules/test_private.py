@@ -371,7 +371,7 @@ class ChangeTests(PrivateTestCase):
         self.advance(6)
         self.assertEqual(foreign, [])
         self.assertEqual(self.publish(), ["b"])
-        (handler,) = self.b._topics._subscribers[CHANNEL]
+        (handler,) = self.b._topics.subscribers._handlers[CHANNEL]
         self.b._topics.unsubscribe(CHANNEL, handler)
         self.advance()
         self.assertEqual(len(foreign), 1)
@@ -467,7 +467,7 @@ class RefusalTests(PrivateTestCase):
 
     def test_tooManyTopics(self) -> None:
         """A private topic takes two names; if there is room for one only, it takes none."""
-        with patch("fiscop2p.modules.topics.MAX_TOPICS", 1):
+        with patch("fiscop2p.modules.subscribers.MAX_TOPICS", 1):
             self.assertRaises(EncodingError, self.a.subscribe, "T", ignore, key=KEY)
         self.assertEqual(self.a.topics, frozenset())
         self.a.subscribe("T", ignore)

@@ -41,8 +41,8 @@ class StatisticsFileTests(SynchronousTestCase):
         self.file.startService()
         start = "info|2020-04-27 16:58:01.510372|AMOP|,AMOPIn=0,AMOPOut=0"
         self.assertEqual(self.lines(), [start])
-        self.statistics.received[1] += 7
-        self.statistics.sent[0x00010009] += 9
+        self.statistics.came(1, 1, 7)
+        self.statistics.left(0x00010009, 1, 9)
         self.clock.advance(59)
         self.assertEqual(self.lines(), [start])
         self.clock.advance(1)
@@ -75,7 +75,7 @@ class StatisticsFileTests(SynchronousTestCase):
     def test_stop(self) -> None:
         """What came since the last lines is written at the end, and then nothing more."""
         self.file.startService()
-        self.statistics.sent[1] += 5
+        self.statistics.left(1, 1, 5)
         self.clock.advance(1)
         self.file.stopService()
         end = "info|2020-04-27 16:58:02.510372|AMOP|,AMOPIn=0,AMOPOut=5"
@@ -87,9 +87,9 @@ class StatisticsFileTests(SynchronousTestCase):
         lines = logLines(self)
         self.folder.parent.write_text("no folder")
         self.file.startService()
-        self.statistics.sent[1] += 5
+        self.statistics.left(1, 1, 5)
         self.clock.advance(60)
-        self.statistics.sent[1] += 6
+        self.statistics.left(1, 1, 6)
         complaints = [line for line in lines if "cannot write the statistics to" in line]
         self.assertEqual(len(complaints), 2)
         self.assertIn(str(self.folder / "stat_2020042716.58.log"), complaints[0])
@@ -106,7 +106,7 @@ class StatisticsFileTests(SynchronousTestCase):
         """What is not in the file for want of room is in the log."""
         lines = logLines(self)
         for group in range(1, 301):
-            self.statistics.received[group << 16 | 9] += 10
+            self.statistics.came(group << 16 | 9, 1, 10)
         self.file.startService()
         self.assertEqual(len(self.lines()), 1 + 3 * 256)
         complaint = "the statistics lack 440 bytes: there are more than 256 groups"

@@ -5,8 +5,9 @@ Tests for L{fiscop2p.wire.frames}.
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import pairwise
+from typing import Any
 
 from cramjam import snappy
 from hypothesis import given, settings
@@ -22,8 +23,9 @@ from fiscop2p.errors import (
 )
 from fiscop2p.wire.dialect import COMPRESSED, RC1, RC2, Dialect
 from fiscop2p.wire.frames import MAX_FRAME_LENGTH, FrameEncoder, FrameParser
+from tests.messages import MessageParser, Said
 
-from .vectors import FOX, NOISE, OVER_THE_LIMIT, SESSIONS, VECTORS, Said
+from .vectors import FOX, NOISE, OVER_THE_LIMIT, SESSIONS, VECTORS
 
 MODEST = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -41,14 +43,6 @@ frames = st.tuples(
     | st.binary(min_size=1, max_size=3).map(lambda part: part * 700)
     | st.integers(0, 1100).map(lambda size: NOISE[:size]),
 )
-
-
-class MessageParser(FrameParser):
-    """Leaves out of each frame what only the wire is concerned with."""
-
-    def feed(self, data: bytes) -> Iterator[Said]:
-        for frame in super().feed(data):
-            yield frame[2:]
 
 
 def encodeMessage(
@@ -246,6 +240,114 @@ class ChunkingTests(SynchronousTestCase):
         except WireError as error:
             return received, repr(error)
         return received, None
+
+
+class RunTests(SynchronousTestCase):
+    """Frames of one kind come in runs, which are unpacked together where they are of one length."""
+
+    def runs(self, dialect: Dialect, sent: list[Said], chunks: Iterable[bytes]) -> list[int]:
+        """How many frames there are in each run; all of them must be those that were sent."""
+        parser, counts, received = FrameParser(dialect), [], []
+        for chunk in chunks:
+            for protocolID, packetType, count, size, frames in parser.feed(chunk):
+                listed = list(frames)
+                self.assertEqual(len(listed), count)
+                lengths = sum(dialect.headerSize + len(payload) for _, payload in listed)
+                self.assertEqual(size, lengths)
+                received += [(protocolID, packetType, *each) for each in listed]
+                counts.append(count)
+        self.assertTrue(received == sent)
+        self.assertEqual(parser.frames, len(sent))
+        return counts
+
+    def test_alike(self) -> None:
+        """Thousands of frames of one kind and length make a few runs, whatever their seqs."""
+        for dialect in (RC1, RC2):
+            sent = [(300, 7, seq * 65_521, b"%06d" % seq) for seq in range(10_000)]
+            stream = b"".join(dialect.encode(*message) for message in sent)
+            self.assertLess(len(self.runs(dialect, sent, [stream])), 10_000 // 200)
+            self.assertLess(len(self.runs(dialect, sent, pieces(stream, 1000))), 2000)
+
+    def test_ofAnyLength(self) -> None:
+        """Frames of one kind but of many lengths make one run."""
+        sent = [(300, 7, seq, bytes(seq % 100)) for seq in range(500)]
+        stream = b"".join(RC2.encode(*message) for message in sent)
+        self.assertEqual(self.runs(RC2, sent, [stream]), [500])
+
+    def test_anythingBetween(self) -> None:
+        """A run ends where any field of the header but seq is another."""
+        usual = 300, 7, 9, b"123456"
+        others = [
+            (301, 7, 9, b"123456"),
+            (300 + (1 << 24), 7, 9, b"123456"),
+            (-300, 7, 9, b"123456"),
+            (300, 8, 9, b"123456"),
+            (300, 7 + 256, 9, b"123456"),
+            (300, 7, 9, b"1234567"),
+            (300, 7, 9, b""),
+        ]
+        for other in others:
+            for before in range(12):
+                sent = [*[usual] * before, other, *[usual] * 12, other, other, *[usual] * 3]
+                stream = b"".join(RC2.encode(*message) for message in sent)
+                for size in (len(stream), 100, 31):
+                    self.runs(RC2, sent, pieces(stream, size))
+
+    def test_compressedBetween(self) -> None:
+        """A compressed frame among others of its length is decompressed, they are not."""
+        block = bytes(snappy.compress_raw(FOX))
+        plain = RC2.encode(300, 7, 9, bytes(len(block)))
+        packed = RC2.encode(300, 7, 9, block, COMPRESSED)
+        for before in range(12):
+            stream = plain * before + packed * 7 + plain * 12
+            payloads = [payload for *_, payload in MessageParser(RC2).feed(stream)]
+            usual = bytes(len(block))
+            self.assertTrue(payloads == [usual] * before + [FOX] * 7 + [usual] * 12)
+
+    @MODEST
+    @given(
+        dialects,
+        st.lists(
+            st.tuples(st.sampled_from(((300, 7), (300, 8), (5, 7))), st.sampled_from((0, 6, 60))),
+            max_size=12,
+        ),
+        st.integers(1, 20),
+        st.integers(1, 4000),
+    )
+    def test_anyRunsAnyChunks(
+        self, dialect: Dialect, kinds: list[tuple[tuple[int, int], int]], times: int, size: int
+    ) -> None:
+        """Whatever runs there are, and however they are cut, all frames come, in order."""
+        sent = [
+            (*kind, number, bytes(length))
+            for number, (kind, length) in enumerate(kind for kind in kinds for _ in range(times))
+        ]
+        stream = b"".join(dialect.encode(*message) for message in sent)
+        self.runs(dialect, sent, pieces(stream, size))
+
+    def test_shiftingKinds(self) -> None:
+        """Who changes the kind whenever a run begins makes nothing grow with what is behind it."""
+        frames = [RC2.encode(300 + number // 5 % 2, 7, 9, b"123456") for number in range(20_000)]
+
+        def columns(count: int) -> int:
+            """How often a byte of a header is looked at in runs."""
+            looked = 0
+
+            class Bytes(bytes):
+                def __getitem__(self, key: Any) -> Any:
+                    nonlocal looked
+                    found = bytes.__getitem__(self, key)
+                    if isinstance(key, slice) and key.step is not None:
+                        looked += len(found)
+                    return found
+
+            for _ in FrameParser(RC2).feed(Bytes(b"".join(frames[:count]))):
+                pass
+            return looked
+
+        once = columns(10_000)
+        self.assertGreater(once, 0)
+        self.assertLess(columns(20_000), 2.1 * once)
 
 
 class LengthTests(SynchronousTestCase):

@@ -36,11 +36,11 @@ from fiscop2p.wire.dialect import (
     TOPIC,
     Dialect,
 )
-from fiscop2p.wire.frames import FrameEncoder, FrameParser
+from fiscop2p.wire.frames import FrameEncoder
 from fiscop2p.wire.rlp import decodeStrings, encodeStrings, measure
 from fiscop2p.wire.syncing import decodeState, decodeTopics
+from tests.messages import MessageParser, Said
 from tests.wire.test_blocksync import KNOWN
-from tests.wire.vectors import Said
 
 PROFILE = settings(max_examples=400, deadline=None, derandomize=True)
 
@@ -145,13 +145,13 @@ class FrameTests(SynchronousTestCase):
         """The parser reads what a plain one reads, finds the same fault, and holds the rest."""
         stream = damage(data.draw(streams(dialect)), where)
         expected, expectedFault, rest = readPlainly(dialect, stream, limit)
-        parser = FrameParser(dialect, limit)
+        parser = MessageParser(dialect, limit)
         said: list[Said] = []
         fault: type[WireError] | None = None
         try:
             for start, end in pairwise([0, *sorted(ends), max(len(stream), *ends, 0)]):
-                for frame in parser.feed(stream[start:end]):
-                    said.append(frame[2:])
+                for message in parser.feed(stream[start:end]):
+                    said.append(message)
                 self.assertLessEqual(parser.held, min(end, limit))
         except WireError as error:
             fault = type(error)
@@ -166,7 +166,7 @@ class FrameTests(SynchronousTestCase):
         """Any message that has a frame comes back from it."""
         message = data.draw(messages(dialect))
         encoded = b"".join(FrameEncoder(dialect, compressing)(*message))
-        self.assertEqual([f[2:] for f in FrameParser(dialect).feed(encoded)], [message])
+        self.assertEqual(list(MessageParser(dialect).feed(encoded)), [message])
 
     @PROFILE
     @given(dialects, numbers(40, signed=True), numbers(20, signed=True), numbers(40, signed=True))
@@ -180,7 +180,7 @@ class FrameTests(SynchronousTestCase):
             fits = -(1 << bits) <= protocolID < 1 << bits
             self.assertFalse(fits and 0 <= packetType < 1 << 16 and 0 <= seq < 1 << 32)
         else:
-            self.assertEqual([f[2:] for f in FrameParser(dialect).feed(encoded)], [message])
+            self.assertEqual(list(MessageParser(dialect).feed(encoded)), [message])
 
 
 class SmallRooms:
@@ -331,10 +331,10 @@ class LiveTests(SynchronousTestCase):
         link, bystander = (node.registry.session(peer.nodeID) for peer in (bad, other))
         mouth = bad.registry.session(node.nodeID)
         for frame, pause in said:
-            mouth.write((frame, b""))
+            mouth.write(0, (frame, b""))
             network.advance(pause)
             self.assertIsNone(link.closeReason)
-        mouth.write((last, b""))
+        mouth.write(0, (last, b""))
         network.advance(1)
         self.assertIn(link.closeReason, (None, CloseReason.BAD_FRAME))
         self.assertIsNone(bystander.closeReason)

@@ -8,6 +8,7 @@ from base64 import b64decode
 from typing import NamedTuple
 
 from fiscop2p.wire.dialect import RC1, RC2, Dialect
+from tests.messages import Said
 
 FOX = b"The quick brown fox jumps over the lazy dog; FISCO BCOS p2p. " * 60
 
@@ -31,10 +32,6 @@ NOISE = b64decode(
     b"kknWW4aVRR7CEUx6Ci9JLoNdNZPjTt0XeIhUP1ZqoaTY+sYvERRocwF1Gtg="
 )
 """1100 bytes that no compression makes smaller."""
-
-
-Said = tuple[int, int, int, bytes]
-"""protocolID, packetType, seq and payload of a frame."""
 
 
 class Vector(NamedTuple):

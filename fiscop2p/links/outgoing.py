@@ -1,0 +1,235 @@
+"""The way out of a link: frames that are sent in one turn of the reactor leave together."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Final
+
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Protocol
+from zope.interface import implementer
+
+from ..errors import PeerBusy
+from ..interfaces import ILinks, IOutgoing
+from ..traffic.volume import Volume
+from ..wire.frames import EncodedFrame
+from .outbox import LARGE, SMALL, UNKNOWN, Outbox
+from .reasons import CloseReason
+from .room import Room
+
+_MOST_LARGER: Final = UNKNOWN // 4
+
+
+@implementer(IOutgoing, IPushProducer)
+class OutgoingFrames(Protocol):
+    """
+    What a link sends: queued as pieces in a turn, joined at its end, and given to the transport as
+    fast as the peer reads.
+
+    @ivar nodeID: the peer's.
+    @ivar closeReason: why the link ends or has ended: then nothing is sent any more.
+    @ivar blockedSince: the clock's time since when the transport takes nothing, or L{None}.
+    @ivar counts: what has gone over the link.
+    """
+
+    # What every message needs is found faster here than among the many of an instance's dict.
+    __slots__ = (
+        "_clock",
+        "_counted",
+        "_countedBytes",
+        "_encode",
+        "_hasLarge",
+        "_headerSize",
+        "_larger",
+        "_links",
+        "_mostPlain",
+        "_outbox",
+        "_outgoing",
+        "_pack",
+        "_protocolID",
+        "_settings",
+        "_turn",
+        "_version",
+        "closeReason",
+        "counts",
+    )
+
+    nodeID = ""
+    closeReason: CloseReason | None
+    blockedSince: float | None = None
+
+    _room: Room | None = None
+
+    def __init__(self, links: ILinks) -> None:
+        """
+        @param links: encodes messages, calls L{flush}, and is told what was sent.
+        """
+        self.closeReason = None
+        self.counts = Volume()
+        self._links = links
+        self._turn = links.turn
+        self._clock = links.clock
+        self._settings = links.settings
+        self._encode = links.encode
+        # What follows is asked for once a message.
+        self._pack = links.encode.pack
+        self._headerSize = links.encode.headerSize
+        self._version = links.encode.version
+        self._mostPlain = min(links.encode.mostPlain, SMALL)
+        self._outbox = Outbox()
+        self._protocolID = 0
+        self._forgetTurn()
+
+    def _forgetTurn(self) -> None:
+        """Nothing has been queued in this turn."""
+        self._outgoing: list[bytes] = []
+        self._hasLarge = False
+        self._larger = self._counted = self._countedBytes = 0
+
+    def write(self, protocolID: int, frame: EncodedFrame) -> None:
+        """
+        Queue an encoded frame, which leaves at the end of the reactor's turn.
+
+        @raise PeerBusy: more waits than L{Settings.maxQueue}.
+        """
+        if self._outgoing or self._beginTurn():
+            if protocolID != self._protocolID:
+                self._turnTo(protocolID)
+            self._outgoing += frame
+            size = len(frame[1])
+            if size > self._mostPlain:
+                if size >= LARGE:
+                    self._hasLarge = True
+                self._larger += size
+                if self._larger >= _MOST_LARGER:
+                    self.gather()
+
+    def send(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
+        """Encode a message, and queue its frame; see L{ISession.send}."""
+        outgoing = self._outgoing
+        if not outgoing and not self._beginTurn():
+            return
+        size = len(payload)
+        if size <= self._mostPlain and protocolID == self._protocolID:
+            # Most messages are small; a call of the encoder would take as long as all of this.
+            pack = self._pack
+            try:
+                header = pack(self._headerSize + size, self._version, protocolID, packetType, seq)
+                outgoing += header, payload
+                return
+            except struct.error:
+                pass  # The encoder says which number does not fit.
+        self.write(protocolID, self._encode(protocolID, packetType, seq, payload))
+
+    def _beginTurn(self) -> bool:
+        """
+        See to it that what is queued in this turn of the reactor leaves at its end.
+
+        @return: whether anything leaves at all.
+        @raise PeerBusy: no more may wait.
+        """
+        if self.closeReason is not None:
+            return False
+        if self._outbox.size > self._settings.maxQueue:
+            self._makeRoom()
+        self._turn.add(self)
+        return True
+
+    def _turnTo(self, protocolID: int) -> None:
+        """What is queued from now on is counted for another protocolID."""
+        pieces = self._outgoing[2 * self._counted :]
+        if pieces:
+            self._count(len(pieces) // 2, sum(map(len, pieces)))
+        self._protocolID = protocolID
+
+    def _count(self, frames: int, size: int) -> None:
+        self._counted += frames
+        self._countedBytes += size
+        self.counts.framesSent += frames
+        self._links.sent(self._protocolID, frames, size)
+
+    def _makeRoom(self) -> None:
+        """
+        More waits than may: make room.
+
+        @raise PeerBusy: there is none.
+        """
+        raise NotImplementedError
+
+    def offer(self, protocolID: int, frame: EncodedFrame) -> bool:
+        """Like L{write}; tells whether there was room."""
+        try:
+            self.write(protocolID, frame)
+        except PeerBusy:
+            return False
+        return True
+
+    def flush(self) -> None:
+        """Send what is queued, as far as the transport takes it."""
+        self.gather()
+        outbox = self._outbox
+        while outbox.size and self.blockedSince is None:
+            self._transmit(outbox.take())
+        if self._room is not None:
+            self._room.look()
+
+    def flushAll(self) -> None:
+        """Give the transport all that is queued, whether it has enough or not."""
+        self.gather()
+        while self._outbox.size:
+            self._transmit(self._outbox.take())
+
+    def _transmit(self, piece: memoryview) -> None:
+        self.counts.bytesSent += len(piece)
+        transport: Any = self.transport
+        transport.writeSequence((piece,))
+
+    def gather(self) -> None:
+        """Join what has been queued in this turn to what waits, so that its size is known."""
+        if self._outgoing:
+            outbox = self._outbox
+            before = outbox.size
+            put = outbox.put if self._hasLarge else outbox.putSmall
+            put(self._outgoing)
+            frames = len(self._outgoing) // 2 - self._counted
+            self._count(frames, outbox.size - before - self._countedBytes)
+            self._forgetTurn()
+
+    def drop(self) -> None:
+        """Forget what is queued: it is not sent any more."""
+        self._forgetTurn()
+        self._outbox.clear()
+
+    @property
+    def room(self) -> Room:
+        """Who waits for room in the queue."""
+        if self._room is None:
+            self._room = Room(self._clock, self._settings.maxQueue, self._queued)
+        return self._room
+
+    @property
+    def queued(self) -> int:
+        """How many bytes wait to be sent."""
+        return self._queued()
+
+    def _queued(self) -> int:
+        self.gather()
+        return self._outbox.size
+
+    # The transport's producer: it says when it has enough.
+
+    def pauseProducing(self) -> None:
+        """Frames wait here until the transport has room."""
+        self.blockedSince = self._clock.seconds()
+
+    def resumeProducing(self) -> None:
+        """The transport has room again."""
+        self.blockedSince = None
+        self.flush()
+        transport: Any = self.transport
+        if getattr(transport.transport, "disconnecting", False):
+            # Twisted's TLS has seen the peer close, and its TCP waits for us before it does too.
+            transport.unregisterProducer()
+
+    def stopProducing(self) -> None:
+        """The transport is gone; its connectionLost tells the rest."""

@@ -1,0 +1,40 @@
+"""Whatever is sent in one turn of the reactor leaves at its end."""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IReactorTime
+
+from ..interfaces import IOutgoing
+
+
+class Turn:
+    """The turn that the reactor is in: who has queued something, and when it leaves."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._queued: dict[IOutgoing, None] = {}
+        self._willFlush = False
+
+    def add(self, outgoing: IOutgoing) -> None:
+        """Flush it before this turn ends."""
+        self._queued[outgoing] = None
+        if not self._willFlush:
+            self._willFlush = True
+            self._clock.callLater(0, self.flush)
+
+    def hold(self) -> None:
+        """The caller will L{flush} before it returns to the reactor."""
+        self._willFlush = True
+
+    def flush(self) -> None:
+        """Send what is queued."""
+        self._willFlush = False
+        if self._queued:
+            queued, self._queued = self._queued, {}
+            for outgoing in queued:
+                outgoing.flush()
+
+    def gather(self) -> None:
+        """See how much is queued."""
+        for outgoing in self._queued:
+            outgoing.gather()
