@@ -63,7 +63,7 @@ class Watched:
         self.network = MemoryNetwork(0, settings=settings)
         peers = [self.network.addNode() for _ in range(PEERS)]
         self.node: P2PService = self.network.addNode([peer.listenAddress for peer in peers])
-        reactor = MemoryReactorClock()
+        self._reactor = reactor = MemoryReactorClock()
         config = AdminConfig(folder / "admin.sock")
         admin = AdminService(self.node, config, reactor, self.network.clock.seconds)
         admin.startService()
@@ -77,18 +77,20 @@ class Watched:
     def ask(self, path: str) -> tuple[int, float]:
         """Ask often; the bytes of an answer, and the seconds that one costs."""
         transport, connection = self._connect()
-        connection.dataReceived(_get(path))
+        self._send(connection, path)
         size = transport.size
         began = process_time()
         for _ in range(REQUESTS):
-            connection.dataReceived(_get(path))
+            before = transport.size
+            self._send(connection, path)
+            assert transport.size > before, f"{path} is not answered"
         return size, (process_time() - began) / REQUESTS
 
     def follow(self, isBusy: bool) -> tuple[float, float]:
         """Follow the events: bytes, and seconds that they cost, in a second."""
         without = self._pass(isBusy)
         transport, connection = self._connect()
-        connection.dataReceived(_get("/events"))
+        self._send(connection, "/events")
         cost = self._pass(isBusy) - without
         connection.connectionLost(Failure(ConnectionDone()))
         return transport.size / WATCHED, max(0.0, cost) / WATCHED
@@ -105,14 +107,14 @@ class Watched:
             self.network.advance(1)
         return process_time() - began
 
+    def _send(self, connection: Any, path: str) -> None:
+        connection.dataReceived(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        self._reactor.advance(0)
+
     def _connect(self) -> tuple[Transport, Any]:
         transport, connection = Transport(), self._site.buildProtocol(None)
         connection.makeConnection(transport)
         return transport, connection
-
-
-def _get(path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
 def main() -> None:

@@ -16,6 +16,12 @@ from twisted.web.http import HTTPChannel, Request, datetimeToString
 MAX_CONNECTIONS: Final = 100
 """Clients at a time."""
 
+REST: Final = 9.0
+"""How many times as long as an answer took the next one waits: the node has nine tenths of time."""
+
+LONGEST_REST: Final = 0.25
+"""Seconds that it waits at the most."""
+
 REQUEST_TIMEOUT: Final = 30
 """Seconds that a client has to send a request whole, and that a connection is kept without one."""
 
@@ -32,31 +38,72 @@ class WebSite(ServerFactory):
     """
     Takes connections, and keeps count of them.
 
+    Of the requests that they bring one is answered in each turn of the reactor, by turns.
+
     @cvar requestFactory: a subclass of L{WebRequest}: what takes a request, and answers it.
     """
 
     noisy = False
     requestFactory: ClassVar[type[WebRequest]]
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, rest: float = REST) -> None:
         """
         @param reactor: what keeps time.
+        @param rest: how many times as long as an answer took the next one waits.
         """
         self.callLater = reactor.callLater
-        self._connections: set[_Connection] = set()
+        self._seconds = reactor.seconds
+        self._rest = rest
+        # Those that have asked nothing for the longest time come first.
+        self._connections: dict[_Connection, None] = {}
+        self._asking: dict[_Connection, None] = {}
+        self._turnCall: IDelayedCall | None = None
         self._waiting: list[Deferred[None]] = []
 
     def buildProtocol(self, address: IAddress | None) -> Any:
-        """Take a connection, or none, which closes it, if there are too many."""
-        if len(self._connections) == MAX_CONNECTIONS:
+        """Take a connection; if there are too many, in the place of one that asks nothing."""
+        if len(self._connections) >= MAX_CONNECTIONS and not self._makeRoom():
             return None
         connection = _Connection(self)
-        self._connections.add(connection)
+        self._connections[connection] = None
         return connection
+
+    def _makeRoom(self) -> bool:
+        for connection in self._connections:
+            if connection.isIdle:
+                del self._connections[connection]
+                connection.abort()
+                return True
+        return False
+
+    def asked(self, connection: _Connection) -> None:
+        """A connection has a request to be answered: now, or after those of others."""
+        self._asking[connection] = None
+        if self._turnCall is None:
+            self._turn()
+
+    def asksNot(self, connection: _Connection) -> None:
+        """It has none any more, or does not take answers for now."""
+        self._asking.pop(connection, None)
+
+    def _turn(self) -> None:
+        self._turnCall = None
+        if not self._asking:
+            return
+        connection = next(iter(self._asking))
+        del self._asking[connection]
+        self._connections[connection] = self._connections.pop(connection)
+        self._turnCall = call = self.callLater(0, self._turn)
+        began = self._seconds()
+        connection.answerNext()
+        rest = self._rest * (self._seconds() - began)
+        if rest > 0 and call.active():
+            call.reset(min(rest, LONGEST_REST))
 
     def closed(self, connection: _Connection) -> None:
         """A connection has ended."""
-        self._connections.discard(connection)
+        self.asksNot(connection)
+        self._connections.pop(connection, None)
         self._checkEmptied()
 
     def closeAll(self) -> Deferred[None]:
@@ -73,7 +120,9 @@ class WebSite(ServerFactory):
         return emptied
 
     def _checkEmptied(self) -> None:
-        if not self._connections:
+        if self._waiting and not self._connections:
+            _cancel(self._turnCall)
+            self._turnCall = None
             waiting, self._waiting = self._waiting, []
             for emptied in waiting:
                 emptied.callback(None)
@@ -147,8 +196,8 @@ class _Connection(HTTPChannel):
     """
     One client.
 
-    Of the requests that it sends at once one is answered in each turn of the reactor, and none
-    while it does not take what it was sent; when it takes nothing for a while it is cut.
+    While it does not take what it was sent none of its requests is answered; when it takes nothing
+    for a while it is cut.
     """
 
     timeOut = REQUEST_TIMEOUT
@@ -161,31 +210,40 @@ class _Connection(HTTPChannel):
         self.requestFactory = site.requestFactory
         self._abortCall: IDelayedCall | None = None
         self._isBlocked = False
+        self._isServed = False
         self._stallCall: IDelayedCall | None = None
-        self._turnCall: IDelayedCall | None = None
         self._next: Callable[[], object] | None = None
 
-    def whenFree(self, answer: Callable[[], object]) -> None:
-        """Have a request answered, now if this turn of the reactor has seen none."""
-        self._next = answer
-        if self._turnCall is None:
-            self._turn()
+    @property
+    def isIdle(self) -> bool:
+        """Whether it waits for its client, not for us."""
+        return self._isBlocked or not self._isServed
 
-    def _turn(self) -> None:
-        self._turnCall = None
-        answer = self._next
-        if answer is not None and not self._isBlocked:
-            self._next = None
-            self._turnCall = self.callLater(0, self._turn)
+    def whenFree(self, answer: Callable[[], object]) -> None:
+        """Have a request answered once it is its turn."""
+        self._isServed = True
+        self._next = answer
+        if not self._isBlocked:
+            self.factory.asked(self)
+
+    def answerNext(self) -> None:
+        """It is its turn."""
+        answer, self._next = self._next, None
+        if answer is not None:
             answer()
+
+    def requestDone(self, request: Request) -> None:
+        """A request is answered; another one may be there already."""
+        self._isServed = False
+        super().requestDone(request)
 
     def pauseProducing(self) -> None:
         """The client does not take what it was sent."""
         super().pauseProducing()
         self._isBlocked = True
+        self.factory.asksNot(self)
         if self._stallCall is None:
-            transport: Any = self.transport
-            self._stallCall = self.callLater(STALL, transport.abortConnection)
+            self._stallCall = self.callLater(STALL, self.abort)
 
     def resumeProducing(self) -> None:
         """It has taken all."""
@@ -193,8 +251,8 @@ class _Connection(HTTPChannel):
         _cancel(self._stallCall)
         self._stallCall = None
         super().resumeProducing()
-        if self._next is not None and self._turnCall is None:
-            self._turnCall = self.callLater(0, self._turn)
+        if self._next is not None:
+            self.factory.asked(self)
 
     def callLater(self, period: float, func: Callable[[], object]) -> IDelayedCall:
         """Keep time by the site's reactor."""
@@ -211,15 +269,19 @@ class _Connection(HTTPChannel):
     def close(self) -> None:
         """Close once the client has taken its answers; do not wait for long."""
         if self._abortCall is None:
-            transport: Any = self.transport
-            self._abortCall = self.callLater(CLOSE_GRACE, transport.abortConnection)
+            self._abortCall = self.callLater(CLOSE_GRACE, self.abort)
             self.loseConnection()
+
+    def abort(self) -> None:
+        """Close at once."""
+        transport: Any = self.transport
+        transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """It has ended."""
         self._next = None
         super().connectionLost(reason)
-        for call in (self._abortCall, self._stallCall, self._turnCall):
+        for call in (self._abortCall, self._stallCall):
             _cancel(call)
         self.factory.closed(self)
 

@@ -55,6 +55,22 @@ class OperationsTests(SynchronousTestCase):
         self.assertLessEqual(known, set(named))
         self.assertLessEqual(set(re.findall(r"`fiscop2p ([a-z-]+)", TEXT)), known)
 
+    def test_scraping(self) -> None:
+        """What it says of Prometheus's file is what Prometheus reads."""
+        promtool = shutil.which("promtool")
+        if promtool is None:
+            raise SkipTest("promtool is not installed: apt-get install prometheus")
+        (config,) = re.findall(r"```yaml\n(rule_files:.*?)```", TEXT, re.DOTALL)
+        folder = temporaryFolder(self)
+        shutil.copy(ROOT / "docs/monitoring/alerts.yml", folder)
+        (folder / "prometheus.yml").write_text(config)
+        done = subprocess.run(
+            [promtool, "check", "config", folder / "prometheus.yml"], capture_output=True, text=True
+        )
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        (job,) = re.findall(r"job_name: (\w+)", config)
+        self.assertRegex(job, "^fiscop2p")
+
     def test_renewal(self) -> None:
         """The commands that renew a certificate do, as they stand there."""
         if shutil.which("openssl") is None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import hmac
 from socket import gethostname
-from typing import Final
+from typing import ClassVar, Final
 
-from ..web import WebRequest, isIP, isLocal
+from ..web import REST, WebRequest, isIP, isLocal
 from .problems import Problem
 
 _RESERVED: Final = (".local", ".internal", ".localhost")
@@ -22,7 +22,13 @@ _OUR_OWN: Final = ("same-origin", "none")
 
 
 class Guard:
-    """Judges the requests that come by one listening port."""
+    """
+    Judges the requests that come by one listening port.
+
+    @cvar rest: how many times as long as an answer took the next one waits.
+    """
+
+    rest: ClassVar[float] = 0.0
 
     def judge(self, request: WebRequest) -> None:
         """
@@ -38,6 +44,8 @@ class Guard:
 
 class TokenGuard(Guard):
     """For TCP: pages of others are kept out, and who acts needs the token."""
+
+    rest = REST
 
     def __init__(self, isLoopback: bool, token: str | None, names: frozenset[str]) -> None:
         """

@@ -79,6 +79,11 @@ class Route(NamedTuple):
     acts: bool = False
     streams: bool = False
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods by which it may be asked: what has no end has no head alone."""
+        return ("GET", "HEAD") if self.method == "GET" and not self.streams else (self.method,)
+
 
 Routes = Mapping[str, Route]
 """By path; one that ends with a slash, but the first, has all paths that begin with it."""
@@ -94,7 +99,7 @@ class AdminSite(WebSite):
     """
 
     def __init__(self, routes: Routes, guard: Guard, streams: Streams, reactor: Any) -> None:
-        super().__init__(reactor)
+        super().__init__(reactor, guard.rest)
         self.routes = routes
         self.guard = guard
         self.streams = streams
@@ -165,8 +170,9 @@ class _Request(WebRequest):
         if route is None:
             raise Problem(404, f"there is nothing at {path[:80]!r}; see /api")
         method = self.method.decode("latin-1")
-        if method != route.method and (method, route.method) != ("HEAD", "GET"):
-            self.setHeader(b"Allow", b"GET, HEAD" if route.method == "GET" else b"POST")
+        methods = route.methods
+        if method not in methods:
+            self.setHeader(b"Allow", ", ".join(methods).encode())
             raise Problem(405, f"{path} is asked by {route.method}")
         refusal = site.guard.refusal(self)
         if route.acts and refusal is not None:

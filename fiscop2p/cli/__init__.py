@@ -86,7 +86,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Who reads what we print, head(1) say, has enough; at exit nothing more shall be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except (FiscoP2PError, OSError) as error:
+    except OSError as error:
+        words = error if error.filename is None else f"{error.filename}: {error.strerror}"
+        print(f"{_chosen(options)[0]}: {words}", file=sys.stderr)
+        return FAILED
+    except FiscoP2PError as error:
         print(f"{_chosen(options)[0]}: {error}", file=sys.stderr)
         return error.status if isinstance(error, CommandFailed) else FAILED
     except KeyboardInterrupt:

@@ -48,6 +48,7 @@ class BenchOptions(MeasureCommand):
         table = Table(
             ("bytes", "round trip", "p99", "together", "requests/s", "each way"),
             right=frozenset({"bytes", "round trip", "p99", "together", "requests/s", "each way"}),
+            spare=("p99",),
             note=f"to {called(peer)}",
         )
         found = []

@@ -22,6 +22,7 @@ from ..config.files import FilesConfig
 from ..expiry import LIST_SOON, SOON
 from ..settings import Address
 from ..tls import chooseTLS
+from ..web import isLoopback
 from .command import JSON_FLAG, Command
 
 _CONNECT_TIMEOUT: Final = 3.0
@@ -112,7 +113,7 @@ def _describe(config: NodeConfig, tls: str) -> list[tuple[str, str]]:
 def _rpc(address: Address | None) -> str:
     if address is None:
         return "none, for there is no jsonrpc_listen_port in [rpc]"
-    isOpen = not ip_address(address.host).is_loopback
+    isOpen = not isLoopback(address.host)
     return f"{address}{'; OPEN: whoever reaches it may change the peers' if isOpen else ''}"
 
 
@@ -121,7 +122,9 @@ def _admin(admin: AdminConfig | None) -> str:
         return "off: nobody can ask this node"
     page = "no page" if admin.address is None else f"page at http://{admin.address}/"
     may = "" if admin.address is None else f", which may {'act' if admin.token else 'only look'}"
-    return f"{admin.socket}, {page}{may}"
+    isOpen = admin.address is not None and not isLoopback(admin.address.host)
+    warning = "; OPEN: whoever reaches it may see this network" if isOpen else ""
+    return f"{admin.socket}, {page}{may}{warning}"
 
 
 def _files(files: FilesConfig | None) -> str:

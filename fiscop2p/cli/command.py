@@ -50,6 +50,8 @@ class Command(usage.Options):
             given += ["--", *arguments]
         super().parseOptions(given)
 
+    opt_h = usage.Options.opt_help
+
     def opt_version(self) -> None:
         """Display the version and exit."""
         print(f"fiscop2p {ownVersion()}")

@@ -69,7 +69,11 @@ class PeersOptions(NodeCommand):
         ):
             if words:
                 self.say(f"{what:<10} {words}")
-        links = Table(("opened", "address", "dialled by", "lasted", "ended because"))
+        links = Table(
+            ("opened", "address", "dialled by", "lasted", "ended because"),
+            long=frozenset({"ended because"}),
+            spare=("dialled by",),
+        )
         for link in peer.get("links") or ():
             duration = link.get("duration")
             links.rows.append(
@@ -106,6 +110,7 @@ def peersTable(peers: Iterable[Mapping[str, Any]], now: float) -> Table:
             "topics",
         ),
         right=frozenset({"latency", "received", "sent"}),
+        spare=("topics", "agency", "latency", "sent", "received", "for"),
     )
     connected = 0
     for peer in peers:
@@ -129,7 +134,11 @@ def peersTable(peers: Iterable[Mapping[str, Any]], now: float) -> Table:
 
 
 def _addressesTable(addresses: Iterable[Mapping[str, Any]]) -> Table:
-    table = Table(("address", "state", "attempts", "next", "last error"))
+    table = Table(
+        ("address", "state", "attempts", "next", "last error"),
+        long=frozenset({"state", "last error"}),
+        spare=("attempts",),
+    )
     for each in addresses:
         wait = each["nextAttempt"]
         table.rows.append(

@@ -26,7 +26,6 @@ _PATIENCE: Final = 30.0
 _MOST_NAMED: Final = 10
 _ERRORS: Final[Mapping[int, type[CommandFailed]]] = {
     404: NotDelivered,
-    409: NoSuchNode,
     429: NotDelivered,
     502: NotDelivered,
     503: NotDelivered,
@@ -194,6 +193,12 @@ class RunningNode:
         if isinstance(fault, PermissionError):
             return NodeNotRunning(
                 f"{config.socket} may be used by the user of the node alone: run this as that user"
+            )
+        if fault.errno is None:
+            # Python's own words for a path that no socket may have; the node says so, too.
+            return NodeNotRunning(
+                f"{config.socket}: {fault}; name a shorter one in {self._path}, with [admin] "
+                "listen=unix:PATH, and start the node again"
             )
         command = f"twistd -n fiscop2p --config {shlex.quote(str(self._path))}"
         return NodeNotRunning(

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
+from unicodedata import east_asian_width
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -27,6 +28,8 @@ COLOURS: Final[Mapping[str, str]] = {
 """How words that stand alone in a cell look."""
 
 _GAP: Final = "   "
+_WIDE_ENOUGH: Final = 30
+"""Characters for which a long text shall have room in a line."""
 
 
 @dataclass
@@ -37,12 +40,17 @@ class Table:
     @ivar columns: their titles.
     @ivar rows: of as many cells each.
     @ivar right: the titles of the columns that are set flush right.
+    @ivar long: the titles of those whose texts may take several lines.
+    @ivar spare: the titles of those that a terminal too narrow for all does without, the first
+        first.
     @ivar note: a line below it, or empty.
     """
 
     columns: Sequence[str]
     rows: list[Sequence[str]] = field(default_factory=list)
     right: frozenset[str] = frozenset()
+    long: frozenset[str] = frozenset()
+    spare: Sequence[str] = ()
     note: str = ""
 
 
@@ -58,7 +66,8 @@ class Terminal:
     def table(self, table: Table) -> None:
         """Print a table."""
         if self._isRich:
-            _console().print(_richTable(table))
+            console = _console()
+            console.print(_richTable(_fitted(table, console.width)))
         else:
             print(_plainTable(table), flush=True)
 
@@ -75,8 +84,9 @@ class Terminal:
             return
         from rich.live import Live
 
-        with Live(console=_console(), auto_refresh=False) as live:
-            yield lambda table: live.update(_richTable(table), refresh=True)
+        console = _console()
+        with Live(console=console, auto_refresh=False) as live:
+            yield lambda table: live.update(_richTable(_fitted(table, console.width)), refresh=True)
 
     @contextmanager
     def progress(self, what: str, size: int, done: int = 0) -> Iterator[Callable[[int], object]]:
@@ -110,6 +120,41 @@ def _console() -> Console:
     return Console(highlight=False)
 
 
+def _fitted(table: Table, width: int) -> Table:
+    """Leave out what there is no room for."""
+    spare = list(table.spare)
+    missing: list[str] = []
+    while spare and _width(table, missing) > width:
+        missing.append(spare.pop(0))
+    if not missing:
+        return table
+    kept = [index for index, title in enumerate(table.columns) if title not in missing]
+    rows: list[Sequence[str]] = [[row[index] for index in kept] for row in table.rows]
+    notes = [table.note] if table.note else []
+    notes.append(f"no room for {', '.join(missing)}")
+    columns = [table.columns[index] for index in kept]
+    return replace(table, columns=columns, rows=rows, spare=(), note="; ".join(notes))
+
+
+def _width(table: Table, missing: Collection[str]) -> int:
+    """How many characters wide a table is without some columns."""
+    widths = [
+        min(widest, _WIDE_ENOUGH) if title in table.long else widest
+        for title, widest in zip(table.columns, _widths(table), strict=True)
+        if title not in missing
+    ]
+    return sum(widths) + len(_GAP) * (len(widths) - 1) + 2
+
+
+def _widths(table: Table) -> list[int]:
+    return [max(map(_length, cells)) for cells in zip(table.columns, *table.rows, strict=True)]
+
+
+def _length(text: str) -> int:
+    """In how many places of a terminal a text is shown: a Chinese character takes two."""
+    return len(text) + sum(east_asian_width(character) in "FW" for character in text)
+
+
 def _richTable(table: Table) -> RenderableType:
     from rich import box
     from rich import table as tables
@@ -118,7 +163,10 @@ def _richTable(table: Table) -> RenderableType:
     made = tables.Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for title in table.columns:
         justify: Any = "right" if title in table.right else "left"
-        made.add_column(title, justify=justify, overflow="ellipsis", no_wrap=True)
+        if title in table.long:
+            made.add_column(title, justify=justify, overflow="fold")
+        else:
+            made.add_column(title, justify=justify, overflow="ellipsis", no_wrap=True)
     for row in table.rows:
         made.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
     if table.note:
@@ -127,13 +175,12 @@ def _richTable(table: Table) -> RenderableType:
 
 
 def _plainTable(table: Table) -> str:
-    titles = [title.upper() for title in table.columns]
-    widths = [max(map(len, cells)) for cells in zip(titles, *table.rows, strict=True)]
     lines = []
-    for row in (titles, *table.rows):
-        cells = [
-            cell.rjust(width) if title in table.right else cell.ljust(width)
-            for title, cell, width in zip(table.columns, row, widths, strict=True)
-        ]
+    widths = _widths(table)
+    for row in ([title.upper() for title in table.columns], *table.rows):
+        cells = []
+        for title, cell, width in zip(table.columns, row, widths, strict=True):
+            rest = " " * (width - _length(cell))
+            cells.append(rest + cell if title in table.right else cell + rest)
         lines.append(_GAP.join(cells).rstrip())
     return "\n".join([*lines, table.note] if table.note else lines)

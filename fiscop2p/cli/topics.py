@@ -28,7 +28,11 @@ class TopicsOptions(NodeCommand):
             return 0
         peers = self.node.get("/api/peers")["peers"]
         names = {peer["nodeID"]: safe(peer["name"]) for peer in peers}
-        table = Table(("topic", "followers", "which"), right=frozenset({"followers"}))
+        table = Table(
+            ("topic", "followers", "which"),
+            right=frozenset({"followers"}),
+            long=frozenset({"which"}),
+        )
         for topic in found["topics"]:
             which = [names.get(each, each[:8]) for each in topic["followers"]]
             if topic["own"]:

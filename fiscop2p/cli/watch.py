@@ -60,6 +60,7 @@ def _table(
     table = Table(
         ("node ID", "name", "state", "for", "latency", "in", "out", "waits", "pending"),
         right=frozenset({"latency", "in", "out", "waits", "pending"}),
+        spare=("pending", "latency", "for", "waits"),
     )
     peers = sorted(peers, key=lambda peer: (_STATES.index(peer["state"]), peer["name"]))
     for peer in peers:

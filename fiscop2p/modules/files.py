@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 from twisted.plugin import IPlugin
 from zope.interface import implementer
@@ -37,7 +39,8 @@ class FileReceiver:
 
     The files of a sender are in a folder of its own, which is called by the first 16 digits of its
     node ID.  Until a file is whole and verified it is a hidden one, C{.SHA256.part}, with which a
-    transfer goes on, also after a restart.  A file that is there is never overwritten.
+    transfer goes on, also after a restart.  A file that is there is never overwritten; its
+    sender is told that it is there once it is on the disc.
     """
 
     name = "files"
@@ -45,8 +48,14 @@ class FileReceiver:
 
     _log = Logger()
 
-    def __init__(self, config: FilesConfig) -> None:
+    def __init__(
+        self, config: FilesConfig, inThread: Callable[..., Awaitable[None]] = deferToThread
+    ) -> None:
+        """
+        @param inThread: calls a function that takes long, where nobody waits for it.
+        """
         self._config = config
+        self._inThread = inThread
         self._busy: set[str] = set()
         self._parts: dict[Path, tuple[Any, int]] = {}
         self._digests: dict[tuple[int, ...], str] = {}
@@ -117,9 +126,7 @@ class FileReceiver:
         if digest.hexdigest() != piece.sha256:
             part.unlink()
             return Progress(error="what came is not what its SHA-256 says; has the file changed?")
-        # Unlike a renaming, this never takes the place of a file.
-        os.link(part, file)
-        part.unlink()
+        await self._inThread(_keep, part, file)
         self._digests[_versionOf(file.lstat())] = piece.sha256
         self._log.info(
             "file {file} of {size} bytes has come from node {abridged}",
@@ -185,6 +192,25 @@ def nameFault(name: str) -> str:
     if not name.isprintable():
         return "has characters that cannot be shown"
     return ""
+
+
+def _keep(part: Path, file: Path) -> None:
+    """Have a file outlast a power cut: who has sent it may throw its own away now."""
+    _write(part, os.O_NOFOLLOW)
+    # Unlike a renaming, this never takes the place of a file.
+    os.link(part, file)
+    part.unlink()
+    for folder in (file.parent, file.parent.parent):
+        _write(folder, os.O_DIRECTORY)
+
+
+def _write(path: Path, flags: int) -> None:
+    """Wait until the disc has what was written."""
+    descriptor = os.open(path, flags | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _versionOf(found: os.stat_result) -> tuple[int, ...]:

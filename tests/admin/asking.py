@@ -85,6 +85,7 @@ class AdminTestCase(SynchronousTestCase):
         lines = "".join(f"{name}: {value}\r\n" for name, value in found.items())
         transport.protocol.dataReceived(f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode())
         transport.protocol.dataReceived(content)
+        self.reactor.advance(0)
         return transport
 
     def ask(self, path: str, method: str = "GET", body: Any = None, **more: Any) -> Response:

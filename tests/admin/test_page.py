@@ -32,6 +32,11 @@ DOTS = """[...document.querySelectorAll('#picture .peer')].map((peer) => [
     getComputedStyle(peer.querySelector('.dot')).stroke])"""
 
 
+SMALLEST_TEXT = """Math.min(...[...document.querySelectorAll('#picture text')]
+    .filter((text) => text.textContent && text.getClientRects().length && text.getBBox().width)
+    .map((text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a))"""
+
+
 class PageTestCase(TestCase):
     """A node in memory, whose time is ours, and the page that it serves."""
 
@@ -179,6 +184,10 @@ class PageTests(PageTestCase):
         text = await self.page.run(shown)
         self.assertIn(self.peer("node2").nodeID, text)
         self.assertIn("stands", text)
+        width = await self.page.run(
+            "['scrollWidth', 'clientWidth'].map((name) => document.getElementById('details')[name])"
+        )
+        self.assertEqual(*width)
         await self.page.press("Escape")
         self.assertTrue(await self.page.run("document.getElementById('details').hidden"))
         self.assertNoErrors()
@@ -246,6 +255,20 @@ class PageTests(PageTestCase):
         # Browsers note answers of 401 in the console.
         self.assertTrue(all("401" in error for error in self.page.errors), self.page.errors)
 
+    async def test_markupOfOthers(self) -> None:
+        """What others call their topics is text, wherever it is shown."""
+        topic = "<img src=x onerror=alert(1)><b class='"
+        self.peer("node1").subscribe(topic, lambda _: None)
+        self.peer("node1").setStatus(note=topic)
+        await self.click("#showTopics")
+        await self.click("#rows tr:nth-child(1) button")
+        for place in ("topics", "picture", "rows", "details", "events"):
+            await self.page.until(
+                f"document.getElementById('{place}').textContent.includes('<img src')"
+            )
+        self.assertEqual(await self.page.run("document.querySelectorAll('main img').length"), 0)
+        self.assertNoErrors()
+
     async def test_ping(self) -> None:
         """Nor is there more than the token between an operator and a ping."""
         await self.page.run(f"sessionStorage.setItem('fiscop2p token', '{TOKEN}')")
@@ -281,6 +304,34 @@ class PageTests(PageTestCase):
         self.assertIn("10.9.9.9:30300", rows)
         self.assertNoErrors()
 
+    async def test_addresses(self) -> None:
+        """Addresses that are not reached come first, and why is seen."""
+        self.node.addPeer(self.peer("node1").listenAddress)
+        self.node.addPeer(Address("10.9.9.9", 30300))
+        first = "document.querySelector('#addresses tr')"
+        await self.page.until(f"{first}?.cells[4].textContent")
+        address = await self.page.run(f"{first}.cells[0].textContent")
+        self.assertEqual(address, "10.9.9.9:30300")
+        edges = await self.page.run(
+            f"[{first}.cells[4], {first}.closest('.scroll')]"
+            ".map((each) => each.getBoundingClientRect().right)"
+        )
+        self.assertLessEqual(edges[0], edges[1])
+        self.assertNoErrors()
+
+    async def test_steady(self) -> None:
+        """What is below the figures stays where it is, whatever they are."""
+        places = set()
+        for rate in ("0 B/s", "99.9 MB/s"):
+            places.add(
+                await self.page.run(
+                    f"document.getElementById('rateIn').textContent = '{rate}',"
+                    f"document.getElementById('rateOut').textContent = '{rate}',"
+                    "document.querySelector('main').getBoundingClientRect().top"
+                )
+            )
+        self.assertEqual(len(places), 1, places)
+
     async def test_phone(self) -> None:
         """On a phone nothing is wider than the screen; light and dark are two looks."""
         await self.page.resize(390, 844, isPhone=True)
@@ -288,6 +339,7 @@ class PageTests(PageTestCase):
         self.assertEqual(await self.page.run(width), 390)
         shown = await self.page.run("document.querySelectorAll('#picture .peer').length")
         self.assertEqual(shown, 3)
+        self.assertGreaterEqual(await self.page.run(SMALLEST_TEXT), 10.9)
         looks = set()
         for scheme in ("light", "dark"):
             await self.page.prefer(scheme)
@@ -333,6 +385,7 @@ class ManyTests(PageTestCase):
 
     async def test_many(self) -> None:
         """All are in the picture and in the table, which is searched and put in order."""
+        self.assertGreaterEqual(await self.page.run(SMALLEST_TEXT), 10.9)
         dots = await self.page.run(
             """[...document.querySelectorAll('#picture .peer')].map((peer) => {
             const box = peer.querySelector('.dot').getBoundingClientRect();
@@ -362,4 +415,24 @@ class ManyTests(PageTestCase):
         self.assertEqual(order, "descending")
         self.network.cut(self.node, self.peer("node42"))
         await self.page.until("document.querySelectorAll('#picture .dot.gone').length === 1", 10)
+        self.assertNoErrors()
+
+    async def test_topicsOfMany(self) -> None:
+        """The names of topics stand before the peers, none before another, also on a phone."""
+        for index in range(1, 61):
+            self.peer(f"node{index}").subscribe(f"topic {index % 12}", lambda _: None)
+        for width, height in ((1280, 900), (390, 844)):
+            await self.page.resize(width, height)
+            await self.click("#showTopics")
+            await self.page.until("document.querySelectorAll('.topicHub').length > 4")
+            covered = await self.page.run(
+                """[...document.querySelectorAll('.topicHub')].filter((hub) => {
+                hub.scrollIntoView({block: 'center'});
+                const {left, right, top, bottom} = hub.getBoundingClientRect();
+                const y = (top + bottom) / 2;
+                return ![left + 4, (left + right) / 2, right - 4].every((x) =>
+                    document.elementFromPoint(x, y)?.closest('.topicHub') === hub);
+                }).map((hub) => hub.dataset.topic)"""
+            )
+            self.assertEqual(covered, [])
         self.assertNoErrors()

@@ -6,7 +6,7 @@ import json
 
 from fiscop2p.admin.site import MAX_BODY, MAX_STREAMS
 from fiscop2p.admin.stream import SIGN
-from fiscop2p.web import CLOSE_GRACE, MAX_CONNECTIONS, REQUEST_TIMEOUT, STALL
+from fiscop2p.web import CLOSE_GRACE, MAX_CONNECTIONS, REQUEST_TIMEOUT, REST, STALL
 from tests.admin.asking import HOST, TOKEN, AdminTestCase, events
 from tests.rpc.test_site import responses
 
@@ -36,6 +36,14 @@ class RefusedTests(AdminTestCase):
         head, _, body = data.partition(b"\r\n\r\n")
         self.assertTrue(head.startswith(b"HTTP/1.1 200 OK"))
         self.assertEqual(body, b"")
+
+    def test_headOfAStream(self) -> None:
+        """What has no end has no head alone: nothing is begun for it."""
+        for path in ("/events", "/api/subscribe?topic=x"):
+            transport = self.send("HEAD", path, Authorization=f"Bearer {TOKEN}")
+            self.assertIn(b"HTTP/1.1 405 ", transport.value())
+            self.assertIn(b"Allow: GET\r\n", transport.value())
+        self.assertEqual(self.node.topics, frozenset())
 
     def test_longBody(self) -> None:
         """413, as JSON, and the connection goes on."""
@@ -240,16 +248,47 @@ class SlowTests(AdminTestCase):
         transport = self.connect()
         one = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
         transport.protocol.dataReceived(one * 10)
-        for count in range(1, 11):
+        for count in range(1, 5):
             self.assertEqual(len(responses(transport.value())), count)
-            if count == 4:
-                transport.protocol.pauseProducing()
-                self.advance(5)
-                self.assertEqual(len(responses(transport.value())), count)
-                transport.protocol.resumeProducing()
+            self.turn()
+        transport.protocol.pauseProducing()
+        self.advance(5)
+        self.assertEqual(len(responses(transport.value())), 5)
+        transport.protocol.resumeProducing()
+        for count in range(6, 11):
+            self.assertEqual(len(responses(transport.value())), count)
             self.turn()
         transport.protocol.dataReceived(one)
         self.assertEqual(len(responses(transport.value())), 11)
+
+    def test_manyClients(self) -> None:
+        """So are those of many clients, in turn: none waits for all that another asks."""
+        one = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        greedy, other = self.connect(), self.connect()
+        greedy.protocol.dataReceived(one * 3)
+        other.protocol.dataReceived(one)
+        for counts in ((1, 0), (2, 0), (2, 1), (3, 1)):
+            found = tuple(len(responses(each.value())) for each in (greedy, other))
+            self.assertEqual(found, counts)
+            self.turn()
+
+    def test_rest(self) -> None:
+        """After an answer that took long the node has its time; the socket's clients may hurry."""
+
+        def slow() -> list[object]:
+            self.reactor.rightNow += 0.01
+            return []
+
+        self.node.addresses = slow
+        two = b"GET /api/addresses HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2
+        for isSocket, rest in ((False, 0.01 * REST), (True, 0.0)):
+            transport = self.connect(isSocket)
+            transport.protocol.dataReceived(two)
+            self.reactor.advance(rest * 0.99)
+            self.assertEqual(len(responses(transport.value())), 2 if isSocket else 1)
+            self.reactor.advance(rest * 0.02)
+            self.assertEqual(len(responses(transport.value())), 2)
+        del self.node.addresses
 
     def test_streamThatIsNotRead(self) -> None:
         """A client of events that takes nothing is sent nothing, and cut."""
@@ -301,9 +340,25 @@ class SlowTests(AdminTestCase):
         self.assertEqual(events(streams[-1].value())[0][0], "state")
 
     def test_tooManyConnections(self) -> None:
-        """There are so many connections and no more."""
+        """Of too many connections the one is cut that has asked nothing for the longest time."""
+        asking = self.actLater(
+            "/api/request", {"to": "node1", "text": "?", "protocolID": self.node.protocolID(1, 7)}
+        )
+        used = self.connect()
+        idle = [self.connect() for _ in range(MAX_CONNECTIONS - 2)]
+        self.send("GET", "/healthz", transport=used)
+        self.reactor.advance(0)
+        self.get("/healthz")
+        self.reactor.advance(0)
+        self.assertEqual([each.connected for each in idle[:2]], [False, True])
+        self.assertTrue(asking.connected and used.connected)
+
+    def test_allConnectionsAreBusy(self) -> None:
+        """If all wait for answers there is no room for more."""
+        body = {"to": "node1", "text": "?", "protocolID": self.node.protocolID(1, 7)}
         for _ in range(MAX_CONNECTIONS):
-            self.connect()
+            self.actLater("/api/request", body)
+            self.reactor.advance(0)
         self.assertIsNone(self.reactor.tcpServers[0][1].buildProtocol(None))
 
     def test_clientThatGoes(self) -> None:

@@ -75,6 +75,20 @@ class CheckTests(CommandTestCase):
         self.assertIn("Counts    traffic, every 60 s", text)
         self.assertIn("outgoing bandwidth: 262144 bytes/s", text)
         self.assertIn("Logs      none", text)
+        self.assertIn("Admin     ", text)
+        self.assertIn("admin.sock, no page\n", text)
+        self.assertIn("Files     none are taken, for there is no section [files]", text)
+        more = "[admin]\n listen=0.0.0.0:5080\n[files]\n folder=incoming\n max_file_size=5\n"
+        self.change("[certificate_whitelist]", f"{more}[certificate_whitelist]")
+        text = "\n".join(self.lines("check", str(self.config)))
+        self.assertIn(
+            "page at http://0.0.0.0:5080/, which may only look; OPEN: whoever reaches it may see "
+            "this network\n",
+            text,
+        )
+        self.assertIn(
+            f"Files     taken into {self.config.parent.absolute()}/incoming, of 5 MB at most", text
+        )
         self.change("jsonrpc_listen_port", "jsonrpc_listen_prot")
         text = "\n".join(self.lines("check", str(self.config)))
         self.assertIn("JSON-RPC  none", text)

@@ -234,7 +234,9 @@ class SendFileTests(NodesTestCase):
 
     async def test_noFiles(self) -> None:
         """What is no file that can be sent is told before anything is sent."""
-        await self.assertFails(1, "No such file", *self.send(self.folder / "missing"))
+        missing = self.folder / "missing"
+        words = f"send-file: {missing}: No such file or directory"
+        await self.assertFails(1, words, *self.send(missing))
         await self.assertFails(1, "Is a directory", *self.send(self.folder))
         (self.folder / ".hidden").write_bytes(b"")
         await self.assertFails(1, "begins with '.'", *self.send(self.folder / ".hidden"))

@@ -105,6 +105,16 @@ class NotRunningTests(CommandTestCase):
         self.assertEqual(status, 3)
         self.assertIn("is not running", complaints)
 
+    def test_longPath(self) -> None:
+        """A socket that cannot be is named, and what to do: the node may well run without it."""
+        folder = Path("x" * 120)
+        folder.mkdir()
+        (folder / "config.ini").write_text("")
+        status, _, complaints = self.fiscop2p("status", "-c", str(folder / "config.ini"))
+        self.assertEqual(status, 3)
+        self.assertIn("admin.sock: AF_UNIX path too long; name a shorter one", complaints)
+        self.assertIn("[admin] listen=unix:PATH", complaints)
+
     def test_notOurs(self) -> None:
         """A socket that another user may use alone is named so."""
         Path("config.ini").write_text("")
@@ -139,6 +149,7 @@ class NotRunningTests(CommandTestCase):
             (3, "does not answer", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{}"),
             (1, "status 200", b"HTTP/1.1 200 OK\r\n\r\nno JSON"),
             (1, "status 500", b"HTTP/1.1 500 Oh\r\n\r\n[]"),
+            (1, "taken", b'HTTP/1.1 409 No\r\n\r\n{"error":"the topic is taken"}'),
             (1, "be gone\\x1b[2J", b'HTTP/1.1 403 No\r\n\r\n{"error":"be gone\\u001b[2J"}'),
         ):
             self.answer(answer)

@@ -8,13 +8,16 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from importlib.util import find_spec
+from io import StringIO
 
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
-from twisted.trial.unittest import SkipTest
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from fiscop2p.cli.terminal import Table, Terminal
 from tests.cli.nodes import NodesTestCase, environment
 
 _RUN = "import sys; from fiscop2p.cli import main; sys.exit(main())"
@@ -57,6 +60,20 @@ class TerminalTests(NodesTestCase):
         dumb = await self.atTerminal(_RUN, "peers", TERM="dumb")
         self.assertTrue(dumb.startswith("NODE ID "))
         self.assertEqual(_COLOUR.findall(dumb), [])
+
+    async def test_narrowTerminal(self) -> None:
+        """On a narrow terminal what is there can be read; what has no room is named."""
+        if find_spec("rich") is None:
+            raise SkipTest("rich is not installed; it comes with fiscop2p[cli]")
+        for command, named, missing in (
+            (("peers",), self.node.registry.session(self.bob.nodeID).address, "topics, agency"),
+            (("watch", "-n", "1"), "connected", "pending"),
+        ):
+            written = _COLOUR.sub("", await self.atTerminal(_RUN, *command, COLUMNS="80"))
+            self.assertIn(str(named), written)
+            self.assertIn(self.bob.nodeID[:8], written)
+            self.assertNotIn("…", written)
+            self.assertIn(f"no room for {missing}", written)
 
     async def test_withoutRich(self) -> None:
         """Without it the same is there in plain columns, and nothing fails."""
@@ -102,6 +119,18 @@ class TerminalTests(NodesTestCase):
         process.send_signal(signal.SIGINT)
         _, complaints = await deferToThread(process.communicate)
         self.assertEqual((process.returncode, complaints), (130, b""))
+
+
+class TableTests(SynchronousTestCase):
+    """Tables in plain columns."""
+
+    def test_wideCharacters(self) -> None:
+        """Columns stand below each other, Chinese names, too."""
+        table = Table(("name", "for"), [("银行", "1s"), ("bank", "10s")], frozenset({"for"}))
+        out = StringIO()
+        with redirect_stdout(out):
+            Terminal().table(table)
+        self.assertEqual(out.getvalue().splitlines(), ["NAME   FOR", "银行    1s", "bank   10s"])
 
 
 def _read(terminal: int) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.config.files import FilesConfig
@@ -33,13 +36,17 @@ class ReceiverTestCase(SynchronousTestCase):
         self.receiver, self.sender, self.other = self.network.nodes
         self.folder = temporaryFolder(self) / "files"
         self.config = FilesConfig(self.folder, self.maxFileSize, self.maxTotalSize)
-        FileReceiver(self.config).attach(self.receiver)
+        FileReceiver(self.config, self.inThread).attach(self.receiver)
         self.network.advance(3)
+
+    def inThread(self, function: Callable[..., None], *arguments: Any) -> Deferred[None]:
+        """What takes long is done at once here."""
+        return maybeDeferred(function, *arguments)
 
     def restart(self) -> None:
         """Have the files taken by one who remembers nothing."""
         self.receiver.unhandle(FILES)
-        FileReceiver(self.config).attach(self.receiver)
+        FileReceiver(self.config, self.inThread).attach(self.receiver)
 
     def ask(self, piece: Piece, sender=None) -> Progress:
         sender = sender or self.sender
@@ -78,6 +85,56 @@ class FileReceiverTests(ReceiverTestCase):
         self.assertEqual(self.send((700, len(TEXT))), Progress(len(TEXT), isDone=True))
         self.assertEqual(self.files(), {"plan.txt"})
         self.assertEqual((self.home() / "plan.txt").read_bytes(), TEXT)
+
+    def test_outlastsAPowerCut(self) -> None:
+        """Its content and its name are on the disc before it is said to be there."""
+        written = []
+
+        def fsync(descriptor: int) -> None:
+            place = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+            written.append((place, self.files()))
+
+        self.patch(os, "fsync", fsync)
+        self.send((0, 0), (0, 700))
+        self.assertEqual(written, [])
+        self.assertTrue(self.send((700, len(TEXT))).isDone)
+        part = self.home() / f".{DIGEST}.part"
+        self.assertEqual(
+            written,
+            [(part, {part.name}), (self.home(), {"plan.txt"}), (self.folder, {"plan.txt"})],
+        )
+
+    def test_folderElsewhere(self) -> None:
+        """The folder may be a symbolic link to where there is room."""
+        elsewhere = self.folder.with_name("large disc")
+        self.folder.rename(elsewhere)
+        self.folder.symlink_to(elsewhere)
+        self.assertTrue(self.send((0, 0), (0, len(TEXT))).isDone)
+
+    def test_slowDisc(self) -> None:
+        """While the disc is busy the sender is told so, and the node does not wait."""
+        waiting: list[Callable[[], None]] = []
+
+        def inThread(function: Callable[..., None], *arguments: Any) -> Deferred[None]:
+            done: Deferred[None] = Deferred()
+            waiting.append(lambda: done.callback(function(*arguments)))
+            return done
+
+        self.inThread = inThread
+        self.restart()
+        self.send((0, 0), (0, 700))
+        last = Piece("plan.txt", len(TEXT), DIGEST, 700, TEXT[700:])
+        answer = self.sender.request(
+            self.receiver.nodeID, encodePiece(last), protocolID=FILES, timeout=60
+        )
+        self.network.advance(10)
+        self.assertNoResult(answer)
+        self.assertTrue(self.ask(last).isBusy)
+        (finish,) = waiting
+        finish()
+        self.network.advance(0.1)
+        self.assertTrue(decodeProgress(self.successResultOf(answer)).isDone)
+        self.assertEqual(self.offer(), Progress(len(TEXT), isDone=True))
 
     def test_emptyFile(self) -> None:
         """One of no bytes is there at once."""

@@ -313,14 +313,13 @@ class TimeTests(SiteTestCase):
         self.assertFalse(self.transport.connected)
 
     def test_tooManyConnections(self) -> None:
-        """There are so many connections and no more; one that ends makes room."""
-        for _ in range(MAX_CONNECTIONS - 1):
-            self.connect()
-        self.assertIsNone(self.site.buildProtocol(None))
-        self.transport.end()
+        """There are so many connections and no more: the one goes that was idle the longest."""
+        others = [self.connect() for _ in range(MAX_CONNECTIONS - 1)]
+        self.send(post(b"hello"))
+        first = self.transport
         self.transport = self.connect()
         self.assertEqual([r.code for r in self.send(post(b"hello"))], [200])
-        self.assertIsNone(self.site.buildProtocol(None))
+        self.assertEqual([each.connected for each in (first, *others[:2])], [True, False, True])
 
     def test_closeAll(self) -> None:
         """All connections are closed, also those in the middle of a request."""

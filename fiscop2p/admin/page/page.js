@@ -79,11 +79,15 @@ function showEvents(events) {
   while (list.children.length > 300) list.lastElementChild.remove();
 }
 
+const isGoodAddress = ({ state }) => ["connected", "elsewhere", "ourselves"].includes(state);
+
+/** Show those first that are not reached. */
 function showAddresses() {
-  at("addresses").replaceChildren(...[...network.addresses.values()].map((row) => {
+  const rows = [...network.addresses.values()].sort((a, b) => isGoodAddress(a) - isGoodAddress(b));
+  at("addresses").replaceChildren(...rows.map((row) => {
     const peer = row.nodeID && network.find(row.nodeID);
     const due = row.due === null ? "" : `in ${duration(Math.max(0, row.due - Date.now() / 1000))}`;
-    const isGood = ["connected", "elsewhere", "ourselves"].includes(row.state);
+    const isGood = isGoodAddress(row);
     return make("tr", { "data-state": row.state }, make("td", {}, row.address), make("td", {}, peer ? peer.name : row.name),
       make("td", { class: `state ${isGood ? "connected" : "gone"}` }, row.words), make("td", {}, due),
       make("td", { class: "long" }, isGood ? "" : row.lastError));

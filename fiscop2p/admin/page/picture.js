@@ -6,8 +6,8 @@ const HEIGHT = 720;
 const CROWDED = 36;        // more peers than this have their labels shown one at a time
 const SPARSE = 14;         // up to so many there is room to say what goes over each
 const MOST_RUNNING = 60;   // so many links show their flow
-const MOST_TOPICS = 10;
-const RING = { least: 120, most: 285 };
+const MOST_TOPICS = { wide: 10, narrow: 5 };
+const RING = { least: 120, most: 285, topics: 135 };
 
 export class Picture {
   #network; #svg; #choose; #chooseTopic;
@@ -17,10 +17,11 @@ export class Picture {
   #mode = "links";
   #chosen = null; #topic = null;
   #width = HEIGHT;
+  #unit = 1;               // how long a pixel of the screen is here: texts are of one size everywhere
 
   constructor(network, svg, choose, chooseTopic) {
     this.#network = network; this.#svg = svg; this.#choose = choose; this.#chooseTopic = chooseTopic;
-    this.layers = Object.fromEntries(["agencies", "links", "ties", "amounts", "centre", "hubs", "peers"].map(
+    this.layers = Object.fromEntries(["agencies", "links", "ties", "amounts", "centre", "peers", "hubs"].map(
       (name) => [name, svg.appendChild(draw("g", { class: `layer ${name}` }))]));
     svg.addEventListener("keydown", (event) => this.#keyPressed(event));
     new ResizeObserver(() => this.#resized()).observe(svg);
@@ -34,6 +35,8 @@ export class Picture {
     const { width, height } = this.#svg.getBoundingClientRect();
     if (!width || !height) return;
     this.#width = Math.round(HEIGHT * width / height);
+    this.#unit = HEIGHT / height;
+    this.#svg.style.setProperty("--unit", this.#unit);
     this.#svg.setAttribute("viewBox", `${-this.#width / 2} ${-HEIGHT / 2} ${this.#width} ${HEIGHT}`);
     this.#layout = "";
     this.update();
@@ -115,19 +118,17 @@ export class Picture {
   }
 
   #place(n) {
-    const { x, y, size } = this.#places.get(n);
+    const { x, y, size } = this.#places.get(n), unit = this.#unit;
     let shapes = this.#shapes.get(n);
     if (!shapes) {
       shapes = this.#made(n);
       this.#shapes.set(n, shapes);
     }
     shapes.peer.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
-    shapes.dot.setAttribute("r", size);
     shapes.hit.setAttribute("r", Math.max(12, size + 7));
-    shapes.cross.setAttribute("d", `M${-size / 2} ${-size / 2}l${size} ${size}M${size / 2} ${-size / 2}l${-size} ${size}`);
-    shapes.label.setAttribute("y", size + 20);
+    shapes.label.setAttribute("y", size + 18 * unit);
     shapes.amount.setAttribute("x", x.toFixed(1));
-    shapes.amount.setAttribute("y", (y + size + 39).toFixed(1));
+    shapes.amount.setAttribute("y", (y + size + 32 * unit).toFixed(1));
     const line = `L${x.toFixed(1)} ${y.toFixed(1)}`;
     shapes.link.setAttribute("d", `M0 0${line}`);
     const length = Math.hypot(x, y) || 1, [ox, oy] = [-y / length * 3, x / length * 3];
@@ -162,7 +163,11 @@ export class Picture {
 
   #show({ n, name, nodeID, agency, state }) {
     const { peer, dot, link, label, cross } = this.#shapes.get(n);
+    // What is wrong is to be seen among hundreds.
+    const size = state === "connected" ? this.#places.get(n).size : Math.max(9, this.#places.get(n).size);
     dot.setAttribute("class", `dot ${state}`);
+    dot.setAttribute("r", size);
+    cross.setAttribute("d", `M${-size / 2} ${-size / 2}l${size} ${size}M${size / 2} ${-size / 2}l${-size} ${size}`);
     link.setAttribute("class", `link ${state}`);
     cross.style.display = state === "gone" ? "" : "none";
     setText(label, name || abridged(nodeID));
@@ -189,10 +194,11 @@ export class Picture {
   #drawCentre() {
     const name = this.#network.node.name ?? "";
     const short = name.length > 9 ? `${name.slice(0, 8)}…` : name;
-    if (this.layers.centre.dataset.name === short) return;
-    this.layers.centre.dataset.name = short;
+    const size = 34 * this.#unit, drawn = `${short} ${size}`;
+    if (this.layers.centre.dataset.drawn === drawn) return;
+    this.layers.centre.dataset.drawn = drawn;
     this.layers.centre.replaceChildren(draw("g", { class: "centre" },
-      draw("circle", { class: "rim", r: 46 }), draw("circle", { r: 40 }), draw("text", { y: 5 }, short)));
+      draw("circle", { class: "rim", r: size + 6 }), draw("circle", { r: size }), draw("text", { y: 4 * this.#unit }, short)));
   }
 
   #drawTies() {
@@ -200,24 +206,29 @@ export class Picture {
     const hubs = this.layers.hubs;
     const focused = document.activeElement?.closest?.(".topicHub")?.dataset.topic;
     hubs.replaceChildren();
-    this.layers.links.style.opacity = this.#mode === "topics" ? 0.25 : 1;
-    if (this.#mode !== "topics") return;
-    const topics = [...this.#network.topics()].slice(0, MOST_TOPICS);
+    const isShown = this.#mode === "topics", unit = this.#unit;
+    this.layers.links.style.opacity = isShown ? 0.25 : 1;
+    this.layers.amounts.style.display = isShown ? "none" : "";
+    if (!isShown) return;
+    const topics = [...this.#network.topics()].slice(0, this.#width < HEIGHT ? MOST_TOPICS.narrow : MOST_TOPICS.wide);
     const stretch = Math.min(1.75, Math.max(1, this.#width / HEIGHT));
+    // Few stand between the peers, many side by side; their names have the room that there is.
+    const start = topics.length > 6 ? 0.5 : 0;
+    const room = 2 * Math.sin(Math.PI / Math.max(2, topics.length)) * RING.topics * stretch;
+    const most = Math.min(18, Math.floor((room / unit - 24) / 7.2));
     topics.forEach(([topic, followers], index) => {
-      const angle = -Math.PI / 2 + (index + 0.5) * 2 * Math.PI / topics.length;
-      const radius = topics.length > 1 ? 125 : 100;
-      const [x, y] = [Math.cos(angle) * radius * stretch, Math.sin(angle) * radius];
+      const angle = -Math.PI / 2 + (index + start) * 2 * Math.PI / topics.length;
+      const [x, y] = [Math.cos(angle) * RING.topics * stretch, Math.sin(angle) * RING.topics];
       const colour = `hsl(${Math.round(index * 360 / topics.length + 190) % 360} 65% 52%)`;
       const ends = followers.map((n) => this.#places.get(n)).filter(Boolean);
       if (this.#network.node.topics?.includes(topic)) ends.push({ x: 0, y: 0 });
       const ties = ends.map((end) => `M${x.toFixed()} ${y.toFixed()}Q${(x * 1.25).toFixed()} ${(y * 1.25).toFixed()} ${end.x.toFixed()} ${end.y.toFixed()}`);
       this.layers.ties.append(draw("path", { class: "tie", "data-topic": topic, stroke: colour, d: ties.join("") || "M0 0" }));
-      const words = topic.length > 18 ? `${topic.slice(0, 17)}…` : topic;
-      const width = words.length * 8.4 + 24;
+      const words = topic.length > most ? `${topic.slice(0, most - 1)}…` : topic;
+      const width = (words.length * 7.2 + 20) * unit, height = 26 * unit;
       const hub = draw("g", { class: "topicHub", role: "button", tabindex: 0, "data-topic": topic, transform: `translate(${x.toFixed()} ${y.toFixed()})`,
         "aria-label": `${words === topic ? "topic" : words} ${topic}, ${followers.length} followers` },
-        draw("rect", { x: -width / 2, y: -15, width, height: 30, rx: 15, stroke: colour }), draw("text", { y: 5 }, words));
+        draw("rect", { x: -width / 2, y: -height / 2, width, height, rx: height / 2, stroke: colour }), draw("text", { y: 4 * unit }, words));
       hub.addEventListener("click", () => this.#chooseTopic(topic));
       hubs.append(hub);
       if (topic === focused) hub.focus();
