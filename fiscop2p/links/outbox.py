@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final
@@ -34,7 +33,8 @@ class Outbox:
 
     def __init__(self) -> None:
         self.size = 0
-        self._buffers: deque[memoryview] = deque()
+        # Not a deque: that takes more room than all else that waits on most links.
+        self._buffers: list[memoryview] = []
 
     def putSmall(self, pieces: Iterable[bytes]) -> None:
         """Append pieces of which none is large."""
@@ -51,10 +51,12 @@ class Outbox:
 
         @raise IndexError: nothing waits.
         """
-        buffer = self._buffers.popleft()
+        buffer = self._buffers[0]
         if len(buffer) > MOST_TAKEN:
-            self._buffers.appendleft(buffer[SLICE:])
+            self._buffers[0] = buffer[SLICE:]
             buffer = buffer[:SLICE]
+        else:
+            del self._buffers[0]
         self.size -= len(buffer)
         return buffer
 
@@ -72,8 +74,11 @@ class Outbox:
         self.size = 0
 
     def _append(self, buffer: bytes | memoryview) -> None:
-        self._buffers.append(memoryview(buffer))
         self.size += len(buffer)
+        if self._buffers and len(self._buffers[-1]) + len(buffer) <= LARGE:
+            # So there are few, however slowly the peer reads.
+            buffer = b"".join((self._buffers.pop(), buffer))
+        self._buffers.append(memoryview(buffer))
 
 
 def joined(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final, cast
@@ -27,11 +26,17 @@ from ..errors import HandshakeFailed
 from ..interfaces import ILinkProtocol
 
 _READ_SIZE: Final = 512 * 1024
+_PIECE: Final = 128 * 1024
+"""Bytes that OpenSSL is given at a time: it keeps the room that they took."""
+
+_HANDSHAKE_PIECE: Final = 512
+"""Bytes of the handshake: most links never take more at a time again."""
+
 _WRITE_SLICE: Final = 384 * 1024
 _QUEUE_HIGH: Final = 64 * 1024
 
 # Plaintext is copied out of it before anybody is called, so all links of a process share it.
-_readBuffer = memoryview(bytearray(_READ_SIZE))
+_readBuffer = memoryview(bytearray(_PIECE))
 
 
 @implementer(ITransport, IConsumer, IPushProducer)
@@ -55,7 +60,7 @@ class MemoryTLSTransport(Protocol):
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=not isClient)
         self._wrapped = wrapped
         self._handshaking = True
-        self._queue: deque[bytes | memoryview] = deque()
+        self._queue: list[bytes | memoryview] = []
         self._queued = 0
         self._blocked = True
         self._closing = False
@@ -81,11 +86,15 @@ class MemoryTLSTransport(Protocol):
     def dataReceived(self, data: bytes) -> None:
         if self._closing:
             return
-        self._incoming.write(data)
-        if self._handshaking:
-            self._handshake()
-        if not self._handshaking:
-            self._deliver()
+        rest = memoryview(data)
+        while rest and not self._closing:
+            size = _HANDSHAKE_PIECE if self._handshaking else _PIECE
+            self._incoming.write(rest[:size])
+            rest = rest[size:]
+            if self._handshaking:
+                self._handshake()
+            if not self._handshaking:
+                self._deliver()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._closing = True
@@ -146,8 +155,8 @@ class MemoryTLSTransport(Protocol):
         tls, incoming = self._tls, self._incoming
         filled = 0
         try:
-            while filled < _READ_SIZE:
-                count = cast(int, tls.read(_READ_SIZE - filled, _readBuffer[filled:]))
+            while filled < _PIECE:
+                count = cast(int, tls.read(_PIECE - filled, _readBuffer[filled:]))
                 if not count:
                     return filled, False, self._closeBelow
                 filled += count
@@ -173,12 +182,14 @@ class MemoryTLSTransport(Protocol):
     def _encryptSlice(self) -> None:
         room = _WRITE_SLICE
         while self._queue and room > 0:
-            data = memoryview(self._queue.popleft())
+            data = memoryview(self._queue[0])
             written = self._tls.write(data[:room])
             room -= written
             self._queued -= written
             if written < len(data):
-                self._queue.appendleft(data[written:])
+                self._queue[0] = data[written:]
+            else:
+                del self._queue[0]
 
     def _flushBelow(self) -> None:
         """Pass on what OpenSSL has for the peer."""

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p.links.outbox import MOST_TAKEN, SLICE, Outbox
+from fiscop2p.links.outbox import LARGE, MOST_TAKEN, SLICE, Outbox
 
 SIZES = st.sampled_from([0, 1, 100, 32 * 1024 - 1, 32 * 1024, SLICE, SLICE + 1, 2 * SLICE + 7])
 
@@ -41,6 +41,17 @@ class OutboxTests(SynchronousTestCase):
         outbox.put([b"header", payload])
         self.assertEqual(outbox.take(), b"header")
         self.assertIs(outbox.take().obj, payload)
+
+    def test_crumbs(self) -> None:
+        """What was put in little by little leaves in a few pieces, and costs little more."""
+        outbox, whole, pieces = Outbox(), b"", []
+        for number in range(10_000):
+            outbox.putSmall([b"%08d" % number, b"x" * 42])
+            whole += b"%08d" % number + b"x" * 42
+        while outbox.size:
+            pieces.append(bytes(outbox.take()))
+        self.assertTrue(b"".join(pieces) == whole)
+        self.assertLess(len(pieces), 2 * len(whole) // LARGE)
 
     def test_clear(self) -> None:
         """Everything can be dropped."""
