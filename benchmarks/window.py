@@ -98,6 +98,13 @@ class Tally:
         if self.messages == self._next:
             self._stepped()
 
+    def manyArrived(self, sender: str, payloads: list[bytes]) -> None:
+        """The handler of fiscop2p that takes many at a time."""
+        self.bytes += sum(map(len, payloads))
+        self.messages += len(payloads)
+        while self._next <= self.messages and not self.full.called:
+            self._stepped()
+
     def _stepped(self) -> None:
         self._next = min(self._next + self._step, self._count)
         if self.messages == self._count:

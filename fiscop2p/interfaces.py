@@ -54,6 +54,11 @@ Answer: TypeAlias = (
 Handler: TypeAlias = Callable[[Message], Answer]
 """Takes a message; returns its answer, now or later (a Deferred, a coroutine), or nothing."""
 
+ManyHandler: TypeAlias = Callable[
+    [str, list[bytes]], Deferred[None] | Coroutine[Any, Any, None] | None
+]
+"""Takes the sender's node ID and the payloads of messages that have come together."""
+
 Outcome: TypeAlias = bytes | DeliveryError
 """How a request ended: the payload of its response, or why there is none."""
 
@@ -138,6 +143,7 @@ class ILinks(Interface):
     tls = Attribute("L{IPeerTLS}: who reads and explains certificates.")
     encode = Attribute("L{FrameEncoder}: makes frames in the network's dialect.")
     handlers = Attribute("C{dict}: protocolID to L{Handler}: applications'.")
+    manyHandlers = Attribute("C{dict}: protocolID to L{ManyHandler}: applications'.")
     receivers = Attribute("C{dict}: protocolID to L{Receiver}: the network's own.")
     moduleReceivers = Attribute("C{dict}: module to L{ModuleReceiver}.")
     access = Attribute("L{AccessLists}: the lists that peers are judged by.")
@@ -264,6 +270,9 @@ class ISession(IOutgoing):
         @raise EncodingError: it does not fit a frame.
         """
 
+    def sendMany(protocolID: int, packetType: int, payloads: Iterable[bytes]) -> int:
+        """Send messages until there is no room; returns how many that were."""
+
     def offer(protocolID: int, frame: EncodedFrame) -> bool:
         """Like C{write}; tells whether there was room."""
 
@@ -333,8 +342,16 @@ class INode(Interface):
     def handle(protocolID: int, handler: Handler) -> None:
         """Give the messages of a protocolID to a handler; one handler each."""
 
+    def handleMany(protocolID: int, handler: ManyHandler) -> None:
+        """Give messages that come together to a handler together."""
+
     def send(nodeID: str, payload: bytes, *, protocolID: int, packetType: int = 0) -> None:
         """Send one way."""
+
+    def sendMany(
+        nodeID: str, payloads: Iterable[bytes], *, protocolID: int, packetType: int = 0
+    ) -> int:
+        """Send many messages one way; returns how many there was room for."""
 
     def request(
         nodeID: str,

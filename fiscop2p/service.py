@@ -21,7 +21,7 @@ from .errors import CredentialsError, EncodingError, HandlerTaken, PeerBusy
 from .events import Event
 from .expiry import ExpiryWarnings
 from .identity import Credentials, Identity, abridged
-from .interfaces import Answered, Failed, Handler, INode, IPeerTLS
+from .interfaces import Answered, Failed, Handler, INode, IPeerTLS, ManyHandler
 from .links.bulk import BulkSender
 from .links.factories import AddressStatus
 from .links.links import Links
@@ -260,6 +260,25 @@ class P2PService(MultiService):
             raise _notARequest(protocolID)
         session.send(protocolID, packetType, nextSeq(), payload)
 
+    def sendMany(
+        self, nodeID: str, payloads: Iterable[bytes], *, protocolID: int, packetType: int = 0
+    ) -> int:
+        """
+        Send many messages one way, in half the time that L{send} takes for each.
+
+        @return: how many: all, unless the peer reads too slowly; send the others later.
+        @raise PeerAbsent: the node is not connected; nothing is sent.
+        @raise EncodingError: a number does not fit its field; nothing is sent.  Or a payload is too
+            long; those before it are sent.
+        """
+        session = self._findSession(nodeID)
+        if session is None:
+            raise self.registry.absent(nodeID)
+        if protocolID <= 0:
+            raise _notARequest(protocolID)
+        sent: int = session.sendMany(protocolID, packetType, payloads)
+        return sent
+
     def request(
         self,
         nodeID: str,
@@ -481,20 +500,41 @@ class P2PService(MultiService):
         @raise HandlerTaken: the protocolID has a handler, or is the network's own.
         @raise EncodingError: it is not a protocolID of a request in this dialect.
         """
+        self._checkFree(protocolID)
+        self._links.handlers[protocolID] = handler
+
+    def handleMany(self, protocolID: int, handler: ManyHandler) -> None:
+        """
+        Give one-way messages of a protocolID to a handler that takes those together that have come
+        together from one node: for floods of small ones, which cost half as much so.
+
+        @param handler: takes the sender's node ID and a list of payloads, in order.  It answers
+            none; a Deferred or a coroutine that it returns counts as one message that it is busy
+            with, see L{handle}.
+        @raise HandlerTaken: the protocolID has a handler, or is the network's own.
+        @raise EncodingError: it is not a protocolID of a request in this dialect.
+        """
+        self._checkFree(protocolID)
+        self._links.manyHandlers[protocolID] = handler
+
+    def _checkFree(self, protocolID: int) -> None:
         if protocolID <= 0:
             raise _notARequest(protocolID)
         self.settings.dialect.encode(protocolID, 0, 0, b"")
-        if protocolID in self._links.receivers or protocolID in self._links.handlers:
+        links = self._links
+        if any(
+            protocolID in each for each in (links.receivers, links.handlers, links.manyHandlers)
+        ):
             raise HandlerTaken(f"protocolID {protocolID} has a handler already")
-        self._links.handlers[protocolID] = handler
 
     def unhandle(self, protocolID: int) -> None:
         """
-        Undo L{handle}; its messages are counted and dropped from now on.
+        Undo L{handle} or L{handleMany}; its messages are counted and dropped from now on.
 
         @raise KeyError: the protocolID has no handler.
         """
-        del self._links.handlers[protocolID]
+        links = self._links
+        del (links.manyHandlers if protocolID in links.manyHandlers else links.handlers)[protocolID]
 
 
 def _notARequest(protocolID: int) -> EncodingError:

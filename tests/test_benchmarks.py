@@ -344,6 +344,15 @@ class WindowTests(SynchronousTestCase):
         self.successResultOf(tally.full)
         self.assertEqual((given, tally.messages, tally.bytes), ([2, 4], 5, 15))
 
+    def test_tallyCountsManyAtATime(self) -> None:
+        given: list[int] = []
+        tally = Tally(9, 2, lambda: given.append(tally.messages))
+        for count in (1, 5, 3):
+            self.assertNoResult(tally.full)
+            tally.manyArrived("", [b"abc"] * count)
+        self.successResultOf(tally.full)
+        self.assertEqual((given, tally.messages, tally.bytes), ([6, 6, 6], 9, 27))
+
     def test_lostMessagesAreNoResult(self) -> None:
         for words in ({"messages": 19, "bytes": 1280}, {"messages": 20, "bytes": 1279}):
             self.assertRaises(MessagesLost, checkedValues, words, 64, 10, 1.0, 1.0, copies=2)

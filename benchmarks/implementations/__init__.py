@@ -59,6 +59,13 @@ IMPLEMENTATIONS: dict[str, Implementation] = {
             isOurs=True,
         ),
         Implementation(
+            "fiscop2p-many",
+            "the same, by sendMany and handleMany",
+            "many",
+            ("one-way", "broadcast"),
+            isOurs=True,
+        ),
+        Implementation(
             "fiscop2p-broadcast",
             "the same, broadcasting to the followers, which are its only peers",
             "broadcasting",

@@ -177,10 +177,9 @@ class NodeEnds(TwistedEnds):
             node.startService()
             node.registry.left.subscribe(lambda nodeID: linkEnded())
         curve = credentialsOf(folder, SENDER, tls).curve
-        self.summary = (
-            f"its own defaults, {'TLS 1.2' if curve == SECP256K1 else 'TLS 1.3'} by {self._nodes[0].tlsName} "
-            f"({_VERSIONS[self._nodes[0].tlsName]()}), {curve}"
-        )
+        name = self._nodes[0].tlsName
+        version = "TLS 1.2" if curve == SECP256K1 else "TLS 1.3"
+        self.summary = f"its own defaults, {version} by {name} ({_VERSIONS[name]()}), {curve}"
 
     def _makeNode(self, folder: Path, number: int, tls: str, reactor: Any) -> P2PService:
         settings = Settings(listen=Address(_HOST, 0), tls=tls)

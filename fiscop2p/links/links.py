@@ -16,7 +16,7 @@ from ..access import AccessLists
 from ..errors import NotListed, PeerRefused, SelfConnection
 from ..events import Event
 from ..identity import Identity, abridged
-from ..interfaces import Handler, ILinks, IPeerTLS, ISession, ModuleReceiver, Receiver
+from ..interfaces import Handler, ILinks, IPeerTLS, ISession, ManyHandler, ModuleReceiver, Receiver
 from ..settings import Address, Settings
 from ..traffic.limiter import RateLimiter, bandwidthLimiter
 from ..traffic.statistics import Statistics
@@ -61,6 +61,7 @@ class Links:
     @ivar sessionOpened: L{Event} of a session: it may be written to.
     @ivar sessionClosed: L{Event} of a session: it has ended.
     @ivar handlers: which application takes the requests of each protocolID.
+    @ivar manyHandlers: which takes them by many.
     @ivar receivers: who takes those of the network's own protocolIDs.
     @ivar moduleReceivers: who takes those of each module whose protocolID has no receiver.
     @ivar traffic: how much went over the links, by module and group.
@@ -90,6 +91,7 @@ class Links:
         self.reactor = reactor
         self.clock = reactor
         self.handlers: dict[int, Handler] = {}
+        self.manyHandlers: dict[int, ManyHandler] = {}
         self.receivers: dict[int, Receiver] = {}
         self.moduleReceivers: dict[int, ModuleReceiver] = {}
         self.turn = Turn(reactor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from typing import Any, Final
 
 from twisted.internet.interfaces import IPushProducer
@@ -120,6 +121,28 @@ class OutgoingFrames(Protocol):
             except struct.error:
                 pass  # The encoder says which number does not fit.
         self.write(protocolID, self._encode(protocolID, packetType, seq, payload))
+
+    def sendMany(self, protocolID: int, packetType: int, payloads: Iterable[bytes]) -> int:
+        """Send messages until there is no room; see L{ISession.sendMany}."""
+        if self.closeReason is not None:
+            return 0
+        # After this, only a payload that is too long does not fit a frame.
+        self._encode(protocolID, packetType, 0, b"")
+        nextSeq, pack, mostPlain = self._links.nextSeq, self._pack, self._mostPlain
+        headerSize, version = self._headerSize, self._version
+        sent = 0
+        try:
+            for payload in payloads:
+                seq, size = nextSeq(), len(payload)
+                if self._outgoing and size <= mostPlain and protocolID == self._protocolID:
+                    header = pack(headerSize + size, version, protocolID, packetType, seq)
+                    self._outgoing += header, payload
+                else:
+                    self.send(protocolID, packetType, seq, payload)
+                sent += 1
+        except PeerBusy:
+            pass
+        return sent
 
     def _beginTurn(self) -> bool:
         """

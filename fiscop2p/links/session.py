@@ -107,6 +107,7 @@ class PeerProtocol(OutgoingFrames):
         self.outbound = outbound
         self._parser = FrameParser(links.settings.dialect, links.settings.maxFrameLength)
         self._handlers = links.handlers
+        self._manyHandlers = links.manyHandlers
         self._receivers = links.receivers
         self._pending = PendingRequests(links.clock)
         self._waiting = self._pending.requests
@@ -203,6 +204,9 @@ class PeerProtocol(OutgoingFrames):
         self, protocolID: int, packetType: int, frames: Iterable[tuple[int, bytes]]
     ) -> None:
         """Take responses, or frames of the network's own modules, or of nobody's."""
+        if protocolID in self._manyHandlers:
+            self._handOver(protocolID, [payload for _, payload in frames])
+            return
         receiver = self._receivers.get(protocolID)
         for seq, payload in frames:
             if self.closeReason is not None:
@@ -213,6 +217,17 @@ class PeerProtocol(OutgoingFrames):
                 self._links.unclaimed(self, protocolID, packetType, payload)
             elif not self._pending.answer(seq, payload):
                 self._links.unmatched(self, seq)
+
+    def _handOver(self, protocolID: int, payloads: list[bytes]) -> None:
+        """Give messages to a handler that takes many."""
+        failed = partial(self._links.handlerFailed, protocolID)
+        try:
+            done = self._manyHandlers[protocolID](self.nodeID, payloads)
+        except Exception:
+            failed(Failure())
+        else:
+            if done is not None:
+                whenAnswered(done, _unasked, failed, asker=self)
 
     def _answer(self, protocolID: int, packetType: int, seq: int, answer: Answer) -> None:
         """Send back what a handler has returned, once it is there."""
@@ -449,3 +464,7 @@ class PeerProtocol(OutgoingFrames):
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
+
+
+def _unasked(answer: bytes) -> None:
+    """Nobody waits for an answer to messages that went one way."""
