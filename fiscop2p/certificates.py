@@ -12,6 +12,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 
 from .errors import CredentialsError
+from .reading import readWhole
 
 _BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 
@@ -35,7 +36,7 @@ def readFile(file: Path) -> bytes:
     @raise CredentialsError: it is not, or cannot be read.
     """
     try:
-        return file.read_bytes()
+        return readWhole(file)
     except FileNotFoundError:
         raise CredentialsError(f"{file}: no such file") from None
     except OSError as error:

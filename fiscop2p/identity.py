@@ -106,6 +106,7 @@ class Credentials:
     @ivar path: our certificates, from our own to the CA's.
     @ivar anchors: the certificates that peers' must lead to.
     @ivar revocations: the certificates that have been revoked.
+    @ivar sources: the files and directories that all of this was read from.
     """
 
     identity: Identity
@@ -116,6 +117,7 @@ class Credentials:
     path: tuple[x509.Certificate, ...]
     anchors: tuple[x509.Certificate, ...]
     revocations: Revocations = NOTHING_REVOKED
+    sources: tuple[Path, ...] = ()
 
     @property
     def expiries(self) -> tuple[tuple[str, datetime], ...]:
@@ -180,6 +182,7 @@ def loadCredentials(
         tuple(path),
         tuple(dict.fromkeys(roots)),
         revocations,
+        (keyFile, certificateFile, caFile, *(folder / each for each in (caPath, crl) if each)),
     )
 
 

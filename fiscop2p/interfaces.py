@@ -125,6 +125,9 @@ class IPeerTLS(Interface):
         @return: L{None} if TLS had no part in it.
         """
 
+    def failureOf(transport: Any) -> Failure | None:
+        """What has gone wrong on a link that has not ended, because its peer does not close."""
+
     def rehearse() -> None:
         """
         Do a handshake in memory, with our own certificate on both sides.

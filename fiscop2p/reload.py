@@ -6,22 +6,28 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from twisted.application.service import Service
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from .config import credentialsFromConfig
+from .config.known import readConfig
 from .config.lists import loadLists
 from .errors import ConfigError, SetupError
 from .identity import abridged
 from .service import P2PService
 
 _INTERVAL: Final = 0.1
+_REST: Final = 0.2
+"""Seconds between two readings, however often the signal comes."""
+
 _WHITE_LIST: Final = "reset_certificate_whitelist"
 _MEANINGLESS: Final = {
     "append_group": "there are no groups here",
@@ -33,6 +39,9 @@ class Reload(Service):
     """
     Has the lists of a node and its certificates read again when the operator says so: by SIGHUP,
     and the lists alone by a file beside C{config.ini}, too, as the scripts of FISCO BCOS do.
+
+    A file in which a section is missing that was there at the start counts as written in part: it
+    changes nothing.
 
     @ivar onHangup: what SIGHUP does; more may be appended.
     """
@@ -54,6 +63,10 @@ class Reload(Service):
             **{_beside(path, name): partial(self._pass, name) for name in _MEANINGLESS},
         }
         self._stuck: set[Path] = set()
+        self._sections: tuple[str, ...] = ()
+        self._isHungUp = False
+        self._next: IDelayedCall | None = None
+        self._rested = 0.0
         self._polling = LoopingCall(self._poll)
         self._polling.clock = reactor
         self._formerHandler: Any = None
@@ -61,6 +74,8 @@ class Reload(Service):
     def startService(self) -> None:
         """Wait for the signal and the files."""
         super().startService()
+        with suppress(ConfigError):
+            self._sections = tuple(readConfig(self._path).sections)
         self._polling.start(_INTERVAL, now=False)
         # Python takes signals in its main thread alone.
         if threading.current_thread() is threading.main_thread():
@@ -70,13 +85,29 @@ class Reload(Service):
         """Do not wait any more."""
         super().stopService()
         self._polling.stop()
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
         if signal.getsignal(signal.SIGHUP) == self._hungUp:
             signal.signal(signal.SIGHUP, self._formerHandler or signal.SIG_DFL)
 
     # Asked by whom.
 
     def _hungUp(self, number: int, frame: Any) -> None:
-        self._reactor.callFromThread(self.reload)
+        if not self._isHungUp:
+            self._isHungUp = True
+            self._reactor.callFromThread(self._answerSignal)
+
+    def _answerSignal(self) -> None:
+        self._isHungUp = False
+        if self.running and self._next is None:
+            wait = max(0.0, self._rested - self._reactor.seconds())
+            self._next = self._reactor.callLater(wait, self._reloadNow)
+
+    def _reloadNow(self) -> None:
+        self._next = None
+        self._rested = self._reactor.seconds() + _REST
+        self.reload()
 
     def reload(self) -> None:
         """Do what SIGHUP does."""
@@ -123,7 +154,7 @@ class Reload(Service):
         """
         former = self._node.access
         try:
-            lists = loadLists(self._path)
+            lists = loadLists(self._path, self._sections)
         except ConfigError as error:
             self._log.error("{error}; the lists stay as they were", error=error)
             return
@@ -157,7 +188,7 @@ class Reload(Service):
         """
         former = self._node.credentials
         try:
-            credentials = credentialsFromConfig(self._path)
+            credentials = credentialsFromConfig(self._path, self._sections)
             if credentials == former:
                 self._log.info("the certificates are as they were")
                 return

@@ -90,10 +90,8 @@ def _node(options: Options) -> IService:
             raise SetupError(f"module {module.name}: {error}") from None
     root = _Root(_observer(config, options), options)
     daemon.setServiceParent(root)
-    credentials = config.credentials
     LostAccess(
-        (config.path, credentials.key, credentials.certificate, credentials.ca),
-        _logFolders(config, options),
+        (config.path, *config.credentials.sources), _foldersToFill(config, options)
     ).setServiceParent(root)
     return root
 
@@ -131,6 +129,12 @@ def _observer(config: NodeConfig, options: Options) -> ILogObserver | None:
     if twistd.get("nodaemon"):
         return makeObserver(level, None, form=form)
     return nodeObserver(config.logging, form)
+
+
+def _foldersToFill(config: NodeConfig, options: Options) -> list[Path]:
+    """Where files will be made while the node runs."""
+    received = [] if config.files is None else [config.files.folder]
+    return [*_logFolders(config, options), *received]
 
 
 def _logFolders(config: NodeConfig, options: Options) -> list[Path]:

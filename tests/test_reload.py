@@ -206,6 +206,31 @@ class ListsTests(ReloadTestCase):
             self.assertTrue(line.startswith(str(self.file)), line)
             self.assertTrue(line.endswith("; the lists stay as they were"), line)
 
+    def test_inPart(self) -> None:
+        """A file that lacks sections which it had is not whole: it opens no door."""
+        self.reload.stopService()
+        whole = "[rpc]\n[p2p]\n[crl]\n[cal]\ncal.0={}\n[secure]\n[chain]\n"
+        self.file.write_text(whole.format(self.accepted.nodeID))
+        self.reload.startService()
+        self.touch()
+        former = self.node.access
+        self.assertConnected(self.accepted)
+        text = self.file.read_text()
+        for size in range(text.index("[chain]") + len("[chain")):
+            self.file.write_text(text[:size])
+            self.touch()
+            self.assertIs(self.node.access, former, text[:size])
+        self.reload.reload()
+        for line in self.lines(LogLevel.error)[-2:]:
+            self.assertIn("stay as they were", line)
+        # Sections of lists may go, and others may be called by their new names.
+        self.file.write_text(text.replace("secure", "network_security").partition("[crl]")[0])
+        self.touch()
+        self.assertIn("is missing, which was in it", self.lines(LogLevel.error)[-1])
+        self.file.write_text("[rpc]\n[p2p]\n[network_security]\n[chain]\n")
+        self.touch()
+        self.assertEqual(self.node.access, AccessLists())
+
 
 class FilesTests(ReloadTestCase):
     """The files that say it."""
@@ -302,6 +327,33 @@ class SignalTests(ReloadTestCase):
         call()
         self.network.advance(0.5)
         self.assertConnected(self.accepted)
+
+    def test_storm(self) -> None:
+        """However often the signal comes, files are read five times a second at the most."""
+        self.reload.startService()
+        done: list[float] = []
+        self.reload.onHangup[:] = [lambda: done.append(self.network.clock.seconds())]
+        start = self.network.clock.seconds()
+        for _ in range(45):
+            for _ in range(10):
+                os.kill(os.getpid(), signal.SIGHUP)
+            for call in self.reactor.calls:
+                call()
+            self.assertLessEqual(len(self.reactor.calls), 1)
+            self.reactor.calls.clear()
+            self.network.advance(0.01)
+        self.network.advance(5)
+        self.assertEqual([round(time - start, 2) for time in done], [0, 0.2, 0.4, 0.6])
+
+    def test_storedSignal(self) -> None:
+        """What a signal has asked for is not done by a node that stops."""
+        self.reload.startService()
+        os.kill(os.getpid(), signal.SIGHUP)
+        (call,) = self.reactor.calls
+        call()
+        self.reload.onHangup[:] = [lambda: self.fail("it has stopped")]
+        self.reload.stopService()
+        self.network.advance(5)
 
     def test_handler(self) -> None:
         """Whoever had the signal before has it again afterwards."""

@@ -12,9 +12,10 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SkipTest
 
-from fiscop2p.chain import buildChain
+from fiscop2p.chain import addAgency, buildChain
 from fiscop2p.chain.authority import Authority
 from fiscop2p.chain.plan import ChainPlan
+from fiscop2p.chain.revoking import revoke
 from fiscop2p.identity import loadCredentials
 from fiscop2p.modules.echo import GROUP, MODULE
 from fiscop2p.service import makeNode
@@ -32,6 +33,7 @@ class ServedTestCase(ProcessTestCase):
 
     @ivar home: the directory of the first.
     @ivar client: the second.
+    @ivar more: what its C{config.ini} has, too.
     """
 
     def setUp(self) -> None:
@@ -48,12 +50,14 @@ class ServedTestCase(ProcessTestCase):
         self.addCleanup(self.client.stopService)
         self.protocolID = self.client.protocolID(GROUP, MODULE)
 
+    more = ""
+
     async def serve(self, port: int, *options: str) -> subprocess.Popen[bytes]:
         """Start the process, and wait until it is connected."""
         config = self.home / "config.ini"
         config.write_text(
             f"[p2p]\nlisten_ip=127.0.0.1\nlisten_port={port}\n"
-            "[compatibility]\nsupported_version=2.11.1\n"
+            f"[compatibility]\nsupported_version=2.11.1\n{self.more}"
         )
         arguments = ("fiscop2p", "--config", str(config), "--module", "echo")
         process = self.twistd(*options, *arguments, log=self.log)
@@ -175,6 +179,21 @@ class PrivilegesTests(ServedTestCase):
         await self.hangUp(process, f"{key}: cannot be read: Permission denied; key, certificates")
         os.chown(key, NOBODY, NOBODY)
         await self.hangUp(process, "certificates taken up for new links")
+
+    async def test_otherFilesOfRoot(self) -> None:
+        """It says so of revocation lists, further CAs and the folder for files of others, too."""
+        more, lists = self.conf / "more", self.conf / "node.crl"
+        more.mkdir(mode=0o700)
+        (more / "ca.crt").write_bytes((self.conf / "ca.crt").read_bytes())
+        chain = self.folder / "nodes"
+        addAgency(chain, "other")
+        lists.write_bytes(revoke(chain, chain / "cert" / "other").file.read_bytes())
+        lists.chmod(0o600)
+        self.more = "[network_security]\ncrl_file=node.crl\nca_path=more\n[files]\nfolder=files\n"
+        await self.serve(self.privilegedPort(), "--uid", str(NOBODY), "--gid", str(NOBODY))
+        (line,) = (line for line in self.log.read_text().splitlines() if "chown" in line)
+        for path in (more, lists, self.home / "files"):
+            self.assertIn(str(path), line)
 
     async def test_ownFiles(self) -> None:
         """With files of its own there is nothing to say."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -10,9 +12,11 @@ from twisted.trial.unittest import TestCase
 from fiscop2p.chain.authority import Authority
 from fiscop2p.errors import PeerBusy
 from fiscop2p.identity import loadCredentials
+from fiscop2p.links.reasons import CloseReason
 from fiscop2p.service import P2PService, makeNode
 from fiscop2p.settings import Address, Settings
 from fiscop2p.testing.network import writeCredentials
+from tests.strangers import logLines
 from tests.temporary import temporaryFolder
 
 CHUNK = bytes(range(256)) * 400
@@ -94,6 +98,29 @@ class SocketTestCase(TestCase):
                 )
         for whole in done:
             await whole
+
+
+class StrangerTests(TestCase):
+    """Who connects, and does not close."""
+
+    timeout = 60
+
+    async def test_keepsOpenWhatHasFailed(self) -> None:
+        """Why TLS has failed is told, even if it is the node that has to end the connection."""
+        folder = temporaryFolder(self)
+        agency = Authority.makeRoot().issueAgency("agency")
+        writeCredentials(agency.issueNode("one"), folder)
+        settings = Settings(listen=Address("127.0.0.1", 0), tls="ssl", handshakeTimeout=0.5)
+        node = makeNode(loadCredentials(folder), settings, reactor=reactor)
+        node.startService()
+        self.addCleanup(node.stopService)
+        lines = logLines(self)
+        with socket.create_connection(node.listenAddress) as stranger:
+            stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            while not any("handshakeServer failed" in line for line in lines):
+                await deferLater(reactor, 0.05)
+        self.assertTrue(any("it speaks HTTP, not TLS" in line for line in lines), lines)
+        self.assertEqual(node.closes[CloseReason.HANDSHAKE_TIMEOUT], 0)
 
 
 class PyOpenSSLSocketTests(SocketTestCase):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import SetupError
+from ..reading import readWhole
 from ..settings import Address
 from .inifile import IniFile, unexpected
 from .known import readConfig
@@ -104,7 +105,7 @@ def _token(text: str) -> str:
 def _tokenIn(folder: Path, text: str) -> str:
     file = folder / text
     try:
-        return _token(file.read_text().strip())
+        return _token(readWhole(file).decode().strip())
     except OSError as error:
         raise ValueError(f"{file}: cannot be read: {error.strerror}") from None
     except ValueError as error:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 from ..errors import ConfigError, SetupError
+from ..reading import readWhole
 
 _BLANKS: Final = " \t\v\f\r"
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
@@ -70,10 +71,11 @@ class IniFile:
         """
         Read a file, UTF-8 with or without a byte order mark.
 
-        @raise ConfigError: there is no such file, or it cannot be read, or is not UTF-8.
+        @raise ConfigError: there is no such file, or it cannot be read, has more than 4 MiB, or is
+            not UTF-8.
         """
         try:
-            content = Path(path).read_bytes()
+            content = readWhole(path)
         except FileNotFoundError:
             raise ConfigError(f"{path}: no such file") from None
         except OSError as error:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from ..errors import ConfigError
 from .inifile import IniFile
 
 NUMBERED: Final = {
@@ -13,6 +15,8 @@ NUMBERED: Final = {
     "certificate_whitelist": "cal.",
 }
 """How the keys of lists begin; a number follows, which means nothing."""
+
+_LISTS: Final = ("certificate_blacklist", "certificate_whitelist")
 
 _OLD_NAMES: Final = {
     "network_security": "secure",
@@ -25,7 +29,8 @@ _OLD_NAMES: Final = {
 _USED: Final = {
     "rpc": "listen_ip jsonrpc_listen_ip jsonrpc_listen_port",
     "p2p": "listen_ip listen_port enable_compress connection_warning peers_param_limit "
-    "max_nodes_limit max_handshakes max_inbound_peers max_links_per_host max_accept_rate",
+    "max_nodes_limit max_handshakes max_inbound_peers max_links_per_host max_accept_rate "
+    "handshake_timeout frame_timeout max_frame_length max_queue",
     "network_security": "data_path key cert ca_cert ca_path crl_file",
     "storage_security": "enable",
     "chain": "id sm_crypto",
@@ -50,15 +55,24 @@ _UNUSED: Final = {
 }
 
 
-def readConfig(path: Path | str) -> IniFile:
+def readConfig(path: Path | str, sections: Iterable[str] = ()) -> IniFile:
     """
     Read a C{config.ini}; its sections are found by their new names.
 
-    @raise ConfigError: there is no such file, or it cannot be read, or is not UTF-8.
+    @param sections: those that were in it before; lists may go, the others not: a file that is
+        written in part lacks some.
+    @raise ConfigError: there is no such file, or it cannot be read, or is not UTF-8, or lacks a
+        section.
     """
     ini = IniFile.read(path)
     for name, old in _OLD_NAMES.items():
         ini.renew(old, name)
+    for name in sections:
+        if name not in ini.sections and name not in _LISTS:
+            raise ConfigError(
+                f"{path}: [{name}] is missing, which was in it: is all of it written? Put the "
+                "section back, or start the node anew without it"
+            )
     return ini
 
 

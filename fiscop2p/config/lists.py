@@ -7,7 +7,7 @@ white list lets in its legal entries alone, even if there is none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -37,14 +37,15 @@ class WrittenLists:
     whiteFaults: tuple[ConfigError, ...] = ()
 
 
-def loadLists(path: Path | str) -> WrittenLists:
+def loadLists(path: Path | str, sections: Iterable[str] = ()) -> WrittenLists:
     """
     Read the lists of a C{config.ini}, and nothing else in it.
 
+    @param sections: those that were in it before.
     @raise ConfigError: there is no such file, or it cannot be read, or a line in it is none of an
-        INI file.
+        INI file, or it lacks a section.
     """
-    ini = readConfig(path)
+    ini = readConfig(path, sections)
     ini.check()
     return readLists(ini)
 

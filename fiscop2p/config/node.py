@@ -7,6 +7,7 @@ passed over, but named in L{NodeConfig.unused}.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,15 +132,16 @@ def nodeFromConfig(path: Path | str, reactor: Any = None) -> P2PService:
     return loadConfig(path).makeNode(reactor)
 
 
-def credentialsFromConfig(path: Path | str) -> Credentials:
+def credentialsFromConfig(path: Path | str, sections: Iterable[str] = ()) -> Credentials:
     """
     Read the key and certificates that a C{config.ini} names, and nothing else in it.
 
+    @param sections: those that were in it before.
     @raise ConfigError: there is no such file, or it cannot be read, or a line in it is none of an
-        INI file, or names no file.
+        INI file, or names no file, or it lacks a section.
     @raise CredentialsError: the key or a certificate is missing or wrong; names the file.
     """
-    ini = readConfig(path)
+    ini = readConfig(path, sections)
     credentials = _credentials(ini, Path(path).absolute().parent)
     ini.check()
     if isinstance(credentials, SetupError):
@@ -217,6 +219,12 @@ def _settings(ini: IniFile, version: str) -> Settings:
         maxInboundPeers=_limit(ini, "max_inbound_peers", Settings.maxInboundPeers),
         maxLinksPerHost=_limit(ini, "max_links_per_host", Settings.maxLinksPerHost),
         maxAcceptRate=_limit(ini, "max_accept_rate", int(Settings.maxAcceptRate)),
+        handshakeTimeout=_limit(ini, "handshake_timeout", int(Settings.handshakeTimeout)),
+        frameTimeout=_limit(ini, "frame_timeout", int(Settings.frameTimeout)),
+        maxFrameLength=ini.value(
+            "p2p", "max_frame_length", values.mebibytes, Settings.maxFrameLength
+        ),
+        maxQueue=ini.value("p2p", "max_queue", values.mebibytes, Settings.maxQueue),
         outgoingBandwidth=ini.value(
             "flow_control", "outgoing_bandwidth_limit", values.bandwidth, None
         ),

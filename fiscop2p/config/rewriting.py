@@ -15,6 +15,7 @@ from typing import Final
 from twisted.logger import Logger
 
 from ..errors import RewriteFailed
+from ..reading import readWhole
 from ..settings import Address
 from .inifile import IniFile, Section
 from .known import NUMBERED
@@ -64,7 +65,7 @@ def _failing(message: str, file: Path) -> Iterator[None]:
 
 def _read(file: Path) -> str:
     with _failing(_NOT_OPENED, file):
-        content = file.read_bytes()
+        content = readWhole(file)
     if not os.access(file, os.W_OK):
         raise RewriteFailed(_NOT_OPENED, f"{file}: must not be written to; give write permission")
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -18,8 +18,10 @@ LINKS_KEPT: Final = 20
 NODES_KEPT: Final = 1000
 """How many nodes are: those with the latest news."""
 
+_RESTLESS: Final = 60.0
 
-@dataclass
+
+@dataclass(slots=True)
 class LinkRecord:
     """
     One link, from the handshake on.
@@ -53,12 +55,17 @@ class LinkHistory:
         """
         self.closes: Counter[CloseReason] = Counter()
         self._now = now
-        self._nodes: OrderedDict[str, deque[LinkRecord]] = OrderedDict()
+        self._nodes: OrderedDict[str, list[tuple[LinkRecord, float]]] = OrderedDict()
         self._standing: dict[ISession, tuple[LinkRecord, float]] = {}
 
     def of(self, nodeID: str) -> list[LinkRecord]:
         """The last links of a node, the oldest first; none if it is not remembered."""
-        return list(self._nodes.get(nodeID, ()))
+        return [record for record, _ in self._nodes.get(nodeID, ())]
+
+    def isRestless(self, nodeID: str, clock: float) -> bool:
+        """Whether a node has begun as many links in the last minute as are remembered of it."""
+        links = self._nodes.get(nodeID, [])
+        return len(links) == LINKS_KEPT and clock - links[0][1] < _RESTLESS
 
     def opened(self, session: ISession, clock: float) -> None:
         """
@@ -68,8 +75,9 @@ class LinkHistory:
         """
         record = LinkRecord(self._now(), session.address, session.outbound)
         self._standing[session] = record, clock
-        records = self._nodes.setdefault(session.nodeID, deque(maxlen=LINKS_KEPT))
-        records.append(record)
+        links = self._nodes.setdefault(session.nodeID, [])
+        links.append((record, clock))
+        del links[:-LINKS_KEPT]
         self._refresh(session.nodeID)
 
     def closed(self, session: ISession, clock: float) -> None:

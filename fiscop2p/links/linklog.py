@@ -14,6 +14,7 @@ from twisted.logger import Logger, LogLevel
 from ..identity import abridged
 from ..interfaces import ILinks, ISession
 from ..settings import Address
+from .noise import PERIOD
 from .reasons import CloseReason
 
 _host = Logger(namespace="fiscop2p.links.host")
@@ -76,7 +77,7 @@ _AT_THE_DOOR: Final = (
 
 
 class LinkLog:
-    """The lines about links; complaints go through the L{Noise} that bounds them."""
+    """The lines about links; what peers repeat goes through the L{Noise} that bounds it."""
 
     def __init__(self, links: ILinks) -> None:
         """
@@ -140,17 +141,18 @@ class LinkLog:
     def opened(self, session: ISession) -> None:
         """The peer is verified and let in."""
         known = {**_known(session), "local": _localEnd(session)}
+        done = "handshakeServer succ,remote endpoint={endpoint}"
         if session.outbound:
-            _host.info("handshakeClient succ,local endpoint={local},endpoint={endpoint}", **known)
-        else:
-            _host.info("handshakeServer succ,remote endpoint={endpoint}", **known)
-        _host.info(
-            "startPeerSession, Remote={endpoint},local endpoint={local},nodeID={abridged}", **known
-        )
+            done = "handshakeClient succ,local endpoint={local},endpoint={endpoint}"
+        begun = "startPeerSession, Remote={endpoint},local endpoint={local},nodeID={abridged}"
+        for text in (done, begun):
+            self._tell(session, _host, text, **known)
 
     def proven(self, session: ISession) -> None:
         """The link stands."""
-        _service.info(
+        self._tell(
+            session,
+            _service,
             "Connection established,nodeID={abridged},endpoint={endpoint},agency={agency},"
             "name={name}",
             agency=session.identity.agency,
@@ -187,7 +189,9 @@ class LinkLog:
         if session.proven:
             if reason in _FAULTS:
                 self._complain(session, *_FAULTS[reason])
-            _service.info(
+            self._tell(
+                session,
+                _service,
                 "onDisconnect,code={code},what={what},nodeID={abridged},endpoint={endpoint}",
                 **_known(session),
             )
@@ -200,6 +204,15 @@ class LinkLog:
             self._complain(session, _host, self._refusal(session), self._levelAtTheDoor())
         else:
             self._complain(session, *_FAULTS.get(reason, _UNREADABLE))
+
+    def _tell(self, session: ISession, log: Logger, text: str, **known: object) -> None:
+        """Tell of a link, unless its node comes and goes without end: then of the last of many."""
+        links = self._links
+        if links.registry.history.isRestless(session.nodeID, links.clock.seconds()):
+            kind = (session.nodeID, text)
+            links.noise.complain(log, LogLevel.info, kind, text, PERIOD, **known)
+        else:
+            log.info(text, **known)
 
     def _levelAtTheDoor(self) -> Any:
         return LogLevel.warn if self._links.settings.connectionWarning else LogLevel.debug

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
 from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -395,8 +395,12 @@ class Links:
 
     def handlerFailed(self, protocolID: int, failure: Failure) -> None:
         """An application's handler has failed; that costs nobody else anything."""
-        self._log.failure(
-            "the handler of protocolID {protocolID} failed", failure, protocolID=protocolID
+        self.noise.failed(
+            self._log,
+            ("handler", protocolID),
+            "the handler of protocolID {protocolID} failed",
+            failure,
+            protocolID=protocolID,
         )
 
     def unclaimed(
@@ -412,7 +416,10 @@ class Links:
         if receive is not None and receive(session, group, packetType, payload):
             return
         self.unclaimedCount += 1
-        self._log.debug(
+        self.noise.complain(
+            self._log,
+            LogLevel.debug,
+            (session.nodeID, "no handler"),
             "no handler for protocolID {protocolID} from node {abridged}",
             protocolID=protocolID,
             abridged=abridged(session.nodeID),
@@ -421,7 +428,10 @@ class Links:
     def unmatched(self, session: ISession, seq: int) -> None:
         """A response that nobody waits for (any more) is counted and dropped."""
         self.unmatchedCount += 1
-        self._log.debug(
+        self.noise.complain(
+            self._log,
+            LogLevel.debug,
+            (session.nodeID, "no request"),
             "Response packet not found may be timeout,messageSeq={seq},nodeID={abridged}",
             seq=seq,
             abridged=abridged(session.nodeID),

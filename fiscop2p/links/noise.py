@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
 
 PERIOD: Final = 60.0
 """Seconds in which the same complaint is logged once."""
@@ -76,6 +77,22 @@ class Noise:
         else:
             silence.repeated += 1
             silence.last = _Complaint(log, level, text, fields)
+
+    def failed(
+        self, log: Logger, kind: Hashable, text: str, failure: Failure, **fields: object
+    ) -> None:
+        """
+        Log a failure: the first of a kind and a type with its traceback, the same ones that follow
+        as L{complain} does.
+
+        @param text: a format of C{fields}.
+        """
+        kind = kind, failure.type
+        if self._running and kind in self._silences:
+            text, fields = text + ": {error}", {**fields, "error": failure.getErrorMessage()}
+        else:
+            fields["log_failure"] = failure
+        self.complain(log, LogLevel.critical, kind, text, PERIOD, **fields)
 
     def _begin(self, kind: Hashable, period: float) -> None:
         ends = self._clock.callLater(period, self._ended, kind, period)

@@ -446,6 +446,10 @@ class PeerProtocol(OutgoingFrames):
         self._links.closing(self)
 
     def _tooSlow(self, timeout: float) -> None:
+        failure = self._links.tls.failureOf(self.transport)
+        if failure is not None:
+            self.abort(*self._whyLost(failure))
+            return
         stage = "the handshake" if self.identity is None else "the first frame"
         self.abort(CloseReason.HANDSHAKE_TIMEOUT, f"{stage} did not come within {timeout:g} s")
 

@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from ..config.logging import LogConfig
 from ..errors import SetupError
+from .accepting import Accepting
 from .files import NAME_PATTERN, LogFiles, isNamePattern
 from .lines import LAYOUT, Line, jsonLine, layout
 from .patience import PatientWriter, Write
@@ -57,7 +58,7 @@ def makeObserver(
     @raise SetupError: the file cannot be written.
     """
     if file is None:
-        return _observer(level, _line(form), _stream(out))
+        return Accepting(_observer(level, _line(form), _stream(out)))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         target = LogFile(
@@ -70,7 +71,7 @@ def makeObserver(
         target.write(text)
         target.flush()
 
-    return _observer(level, _line(form), PatientWriter(write, str(file)))
+    return Accepting(_observer(level, _line(form), PatientWriter(write, str(file))))
 
 
 def nodeObserver(
@@ -93,9 +94,9 @@ def nodeObserver(
         raise SetupError(f"cannot log to {config.path}: {error.strerror}") from None
     line = _line(form, config.format)
     observer = _observer(config.level, line, PatientWriter(files.write, str(config.path)))
-    if not config.console:
-        return observer
-    return LogPublisher(observer, _observer(config.level, line, _stream(console)))
+    if config.console:
+        observer = LogPublisher(observer, _observer(config.level, line, _stream(console)))
+    return Accepting(observer)
 
 
 def _observer(level: str, line: Line, write: Write) -> ILogObserver:

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from ..answers import callHandler, whenAnswered
 from ..errors import EncodingError
 from ..interfaces import Handler, ISession, Message
+from ..links.noise import Noise
 from ..wire.syncing import topicBytes
 
 MAX_TOPICS: Final = 16_384
@@ -27,7 +28,11 @@ class Subscribers:
 
     _log = Logger()
 
-    def __init__(self) -> None:
+    def __init__(self, noise: Noise) -> None:
+        """
+        @param noise: what bounds complaints about handlers that fail.
+        """
+        self._noise = noise
         self._handlers: dict[str, tuple[Handler, ...]] = {}
         self._topics: dict[bytes, str] = {}
         self.topicOf = self._topics.get
@@ -111,7 +116,7 @@ class Subscribers:
         askNext()
 
     def _failed(self, failure: Failure) -> None:
-        self._log.failure("a subscriber failed", failure)
+        self._noise.failed(self._log, "subscriber", "a subscriber failed", failure)
 
 
 def _unasked(answer: bytes) -> None:

@@ -75,7 +75,7 @@ class Topics:
         self.clock = links.clock
         self._links = links
         self._registry = registry
-        self.subscribers = Subscribers()
+        self.subscribers = Subscribers(links.noise)
         self._prefix = hexlify(urandom(8))
         self._counter = count()
         self.verification = Verification(links, registry)

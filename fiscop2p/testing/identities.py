@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import ServerFactory
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..identity import Identity
@@ -49,6 +50,10 @@ class AssertedTLS:
 
     def explain(self, transport: Any, error: BaseException) -> str | None:
         """Nothing can fail here."""
+        return None
+
+    def failureOf(self, transport: Any) -> Failure | None:
+        """Nor has anything."""
         return None
 
     def rehearse(self) -> None:

@@ -16,6 +16,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..errors import BadCertificate, CredentialsError, TLSUnavailable
@@ -121,6 +122,10 @@ class PyOpenSSLTLS:
             return None
         fault = self._verifyFaults.get(transport.getHandle())
         return fault or _explain(error)
+
+    def failureOf(self, transport: Any) -> Failure | None:
+        # Twisted's TLS does not wait for the peer: its connectionLost tells at once.
+        return None
 
     def rehearse(self) -> None:
         client, server = (SSL.Connection(self._context, None) for _ in range(2))

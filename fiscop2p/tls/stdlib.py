@@ -8,6 +8,7 @@ from typing import Any, Final
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet.interfaces import IProtocol, IReactorTime
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..errors import BadCertificate, CredentialsError, TLSUnavailable
@@ -59,6 +60,10 @@ class StandardTLS:
 
     def explain(self, transport: Any, error: BaseException) -> str | None:
         return _explain(error) if isinstance(error, ssl.SSLError) else None
+
+    def failureOf(self, transport: Any) -> Failure | None:
+        failure: Failure | None = transport.failure
+        return failure
 
     def rehearse(self) -> None:
         toServer, toClient = ssl.MemoryBIO(), ssl.MemoryBIO()

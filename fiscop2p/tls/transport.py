@@ -25,18 +25,18 @@ from zope.interface import implementer
 from ..errors import HandshakeFailed
 from ..interfaces import ILinkProtocol
 
-_READ_SIZE: Final = 512 * 1024
-_PIECE: Final = 128 * 1024
-"""Bytes that OpenSSL is given at a time: it keeps the room that they took."""
+_READ_SIZE: Final = 128 * 1024
+"""Bytes that are read at a time.  With less a turn of the reactor costs as much as what is done in
+it; with more a flood of small frames makes others wait."""
 
 _HANDSHAKE_PIECE: Final = 512
-"""Bytes of the handshake: most links never take more at a time again."""
+"""Bytes of the handshake that OpenSSL is given at a time: it keeps the room that they take."""
 
 _WRITE_SLICE: Final = 384 * 1024
 _QUEUE_HIGH: Final = 64 * 1024
 
 # Plaintext is copied out of it before anybody is called, so all links of a process share it.
-_readBuffer = memoryview(bytearray(_PIECE))
+_readBuffer = memoryview(bytearray(_READ_SIZE))
 
 
 @implementer(ITransport, IConsumer, IPushProducer)
@@ -48,6 +48,7 @@ class MemoryTLSTransport(Protocol):
     slice is encrypted.  So memory is held once, and where there is a socket a slice goes straight
     to it, a turn of the reactor earlier than through the transport's own buffer.
 
+    @ivar failure: what has gone wrong; the peer is told, and need not close.
     @ivar _blocked: whether the transport below still has bytes to send.
     @ivar _closing: whether we are at the end: nothing more is taken or handed up.
     """
@@ -64,7 +65,7 @@ class MemoryTLSTransport(Protocol):
         self._queued = 0
         self._blocked = True
         self._closing = False
-        self._failure: Failure | None = None
+        self.failure: Failure | None = None
         self._producer: IPushProducer | None = None
         self._producerPaused = False
         self._socket: Any = None
@@ -75,7 +76,6 @@ class MemoryTLSTransport(Protocol):
         below: Any = self.transport
         if ITCPTransport.providedBy(below) and ISystemHandle.providedBy(below):
             self._socket = below.getHandle()
-            # A turn of the reactor for each 64 KiB costs as much as what is done with them.
             tcp: Any = below
             tcp.bufferSize = _READ_SIZE
         below.registerProducer(_Drained(self._drained), False)
@@ -88,7 +88,7 @@ class MemoryTLSTransport(Protocol):
             return
         rest = memoryview(data)
         while rest and not self._closing:
-            size = _HANDSHAKE_PIECE if self._handshaking else _PIECE
+            size = _HANDSHAKE_PIECE if self._handshaking else len(rest)
             self._incoming.write(rest[:size])
             rest = rest[size:]
             if self._handshaking:
@@ -99,8 +99,8 @@ class MemoryTLSTransport(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._closing = True
         self._queue.clear()
-        if self._failure is not None:
-            reason = self._failure
+        if self.failure is not None:
+            reason = self.failure
         elif self._handshaking and reason.check(ConnectionDone):
             reason = Failure(HandshakeFailed("it closed the connection during the handshake"))
         self._wrapped.connectionLost(reason)
@@ -129,7 +129,7 @@ class MemoryTLSTransport(Protocol):
 
     def _fail(self, failure: Failure) -> None:
         """End the connection for a fault in TLS; the peer still gets our alert."""
-        self._failure = failure
+        self.failure = failure
         self._closeBelow()
 
     def _deliver(self) -> None:
@@ -155,8 +155,8 @@ class MemoryTLSTransport(Protocol):
         tls, incoming = self._tls, self._incoming
         filled = 0
         try:
-            while filled < _PIECE:
-                count = cast(int, tls.read(_PIECE - filled, _readBuffer[filled:]))
+            while filled < _READ_SIZE:
+                count = cast(int, tls.read(_READ_SIZE - filled, _readBuffer[filled:]))
                 if not count:
                     return filled, False, self._closeBelow
                 filled += count

@@ -34,6 +34,7 @@ from fiscop2p.config import loadConfig
 from fiscop2p.daemon import Daemon
 from fiscop2p.errors import DeliveryError, PeerAbsent, PeerBusy
 from fiscop2p.interfaces import Message
+from fiscop2p.logs.accepting import Accepting
 
 from .bystanders import ECHO
 from .memory import blocks, openFiles, statusOf
@@ -365,7 +366,7 @@ def main(config: str) -> int:
     warnings = FilteringLogObserver(
         textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(LogLevel.info)]
     )
-    globalLogBeginner.beginLoggingTo([warnings], redirectStandardIO=False)
+    globalLogBeginner.beginLoggingTo([Accepting(warnings)], redirectStandardIO=False)
     member = Member(config, reactor)
     reactor.callWhenRunning(StandardIO, member)
     reactor.run()

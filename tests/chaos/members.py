@@ -111,6 +111,11 @@ class Member:
         """The end of its log."""
         return "\n".join(self.log.read_text().splitlines()[-5:])
 
+    @property
+    def process(self) -> int:
+        """The ID of its process, or of the command that runs it."""
+        return self._process.pid
+
     def signal(self, number: int) -> None:
         """Send a signal to the node's process, which is that of the command that ran it."""
         self._process.send_signal(number)

@@ -11,6 +11,7 @@ from . import (
     flood,
     halfopen,
     lengths,
+    mishaps,
     parser,
     probes,
     refused,
@@ -19,7 +20,10 @@ from . import (
 )
 from .trial import Trial
 
-_ROOMS = (parser, lengths, flood, refused, probes, crossed, halfopen, broken, slow, churn, rotation)
+_ROOMS = (
+    *(parser, lengths, flood, refused, probes, crossed, halfopen, broken, slow, churn, rotation),
+    mishaps,
+)
 
 TRIALS: Final[dict[str, Trial]] = {trial.name: trial for room in _ROOMS for trial in room.TRIALS}
 """By name, in the order in which they are made."""

@@ -670,6 +670,17 @@ class LimitTests(ConfigTestCase):
         for key in keys:
             self.assertNumber("p2p", key)
 
+    def test_limits(self) -> None:
+        """How long links have for their handshake and for a frame, and what a peer may take up."""
+        keys = ("handshake_timeout", "frame_timeout", "max_frame_length", "max_queue")
+        loaded = self.load("[p2p]", *(f"{key}={number}" for number, key in enumerate(keys, 3)))
+        found = loaded.settings
+        self.assertEqual((found.handshakeTimeout, found.frameTimeout), (3, 4))
+        self.assertEqual((found.maxFrameLength, found.maxQueue), (5 * MEBIBYTE, 6 * MEBIBYTE))
+        self.assertEqual(loaded.unknown, ())
+        for key in keys:
+            self.assertNumber("p2p", key)
+
     def test_warning(self) -> None:
         """Refused peers need not be warned of."""
         loaded = self.load("[p2p]", "connection_warning=false")

@@ -8,14 +8,13 @@ import errno
 import os
 import stat
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p.config import rewritePeers
+from fiscop2p.config import rewritePeers, rewriting
 from fiscop2p.config.inifile import IniFile
 from fiscop2p.errors import RewriteFailed
 from fiscop2p.settings import Address
@@ -252,7 +251,8 @@ class FileTests(RewritingTestCase):
     def test_owner(self) -> None:
         """The file is given to whom it belonged, or left alone."""
         given: list[tuple[int, int]] = []
-        self.patch(os, "fstat", lambda descriptor: os.stat_result([0] * 4 + [12345, 6] + [0] * 4))
+        another = os.stat_result([stat.S_IFREG, 0, 0, 0, 12345, 6, 0, 0, 0, 0])
+        self.patch(os, "fstat", lambda descriptor: another)
         self.patch(os, "fchown", lambda descriptor, uid, gid: given.append((uid, gid)))
         rewritePeers(self.file, [C])
         status = self.file.stat()
@@ -327,5 +327,5 @@ class FileTests(RewritingTestCase):
     def test_noTemporaryFile(self) -> None:
         """So does a folder in which nothing can be made."""
         self.failing("open", errno.EROFS)
-        self.patch(Path, "read_bytes", lambda path: FILE.encode())
+        self.patch(rewriting, "readWhole", lambda file: FILE.encode())
         self.assertRefused("fail to create a tmp config file", "Read-only file system", A)

@@ -50,6 +50,19 @@ class HistoryTests(SynchronousTestCase):
         self.assertEqual((record.detail, record.duration), ("cable", 7.5))
         self.assertEqual(self.history.closes, {CloseReason.LOST: 1})
 
+    def test_restless(self) -> None:
+        """A node is restless while it had as many links within a minute as are remembered."""
+        session = FakeSession("a")
+        for number in range(LINKS_KEPT - 1):
+            self.history.opened(session, number)
+        self.assertFalse(self.history.isRestless("a", LINKS_KEPT))
+        self.history.opened(session, 50.0)
+        # The wall clock has no say in it.
+        self.now += 3600
+        self.assertTrue(self.history.isRestless("a", 59.9))
+        self.assertFalse(self.history.isRestless("a", 60.0))
+        self.assertFalse(self.history.isRestless("b", 50.0))
+
     def test_notLetIn(self) -> None:
         """A node that was not let in has a history; who never showed a certificate is counted."""
         self.history.closed(FakeSession("a"), 5.0)

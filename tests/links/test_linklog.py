@@ -227,6 +227,29 @@ class StrangersTests(StrangersTestCase):
         (_, line) = self.matching("^warn: Decode message error")
         self.assertRegex(line, r"message=the peer sent what .* declares .*,repeated=4$")
 
+    def test_restlessMember(self) -> None:
+        """A peer that comes and goes without end is told link by link only twenty times."""
+        context = looseContext(True, self.network.agency.issueNode("node9"), self.folder)
+        for _ in range(100):
+            peer = Stranger(RC2.encode(2, 1, 0, b"0"))
+            dial(self.network, self.node, context, peer)
+            self.network.advance(0.05)
+            peer.transport.loseConnection()
+            self.network.advance(0.05)
+        words = ("handshakeServer succ", "startPeerSession", "Connection established", "onDiscon")
+        for each in words:
+            self.assertEqual(len(self.matching(each)), 20, each)
+        self.network.advance(60)
+        for each in words:
+            *_, line = self.matching(each)
+            self.assertRegex(line, ",repeated=80$")
+        self.lines.clear()
+        # Once it has calmed down its links are told one by one again.
+        dial(self.network, self.node, context, Stranger(RC2.encode(2, 1, 0, b"0")))
+        self.network.advance(0.1)
+        for each in words[:3]:
+            self.assertEqual(len(self.matching(each)), 1, each)
+
     def test_memberWithBadMessages(self) -> None:
         """Messages that are no AMOP, and seqs that are none, are one line a minute each."""
         context = looseContext(True, self.network.agency.issueNode("node9"), self.folder)

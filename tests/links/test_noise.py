@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.links.noise import MOST, Noise
@@ -101,6 +102,32 @@ class NoiseTests(SynchronousTestCase):
         self.complain("b", level=LogLevel.warn)
         levels = [line.partition(":")[0] for line in self.news()]
         self.assertEqual(levels, ["debug", "warn"])
+
+    def fail(self, error: Exception) -> None:
+        """Have a handler fail."""
+        failure = Failure(error)
+        self.noise.failed(self.log, "handler 7", "the handler of {who} failed", failure, who=7)
+
+    def test_failures(self) -> None:
+        """The first failure of a kind has its traceback; the others are one line a minute."""
+        for number in range(1000):
+            self.fail(ValueError(number))
+            self.clock.advance(0.01)
+        self.fail(KeyError("other"))
+        (first,) = self.flushLoggedErrors(ValueError)
+        self.assertEqual(first.value.args, (0,))
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+        self.assertEqual(self.news(), ["critical: the handler of 7 failed"] * 2)
+        self.clock.advance(100)
+        self.assertEqual(self.news(), ["critical: the handler of 7 failed: 999,repeated=999"])
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_failuresWhileStopped(self) -> None:
+        """Before the node starts, and after it has stopped, each failure has its traceback."""
+        self.noise.stop()
+        for number in range(3):
+            self.fail(ValueError(number))
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 3)
 
     def test_stop(self) -> None:
         """When the node stops, what is counted is told, and nothing goes on."""
