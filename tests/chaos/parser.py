@@ -201,7 +201,7 @@ TRIALS = (
     ),
     Trial(
         "mutated-session",
-        "A peer that sends rubbish loses its own link, and costs nobody else anything.",
+        "A peer that sends rubbish loses its own link, and nobody else theirs, or an answer.",
         mutatedSession,
         count=1_000_000,
         fewer=20_000,
