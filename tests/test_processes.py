@@ -25,8 +25,8 @@ PATIENCE = 15.0
 
 
 def freePorts(count: int) -> int:
-    """The first of so many ports in a row that nobody has."""
-    for start in range(31000 + os.getpid() % 997 * 8, 60000, 16):
+    """The first of so many ports in a row that nobody has, nor is given for a connection."""
+    for start in range(12000 + os.getpid() % 997 * 16, 32000, 16):
         try:
             for port in range(start, start + count):
                 with socket(AF_INET, SOCK_STREAM) as probe:

@@ -54,10 +54,11 @@ class WholeTests(ProcessTestCase):
 
     async def linked(self) -> None:
         for _ in range(100):
-            status, output, _ = await self.fiscop2p("status", "--json")
+            status, output, complaints = await self.fiscop2p("status", "--json")
             if status == 0 and json.loads(output)["peers"]:
                 return
-        self.fail("the nodes are not linked")
+        logs = "".join(log.read_text() for log in sorted(self.folder.glob("node*.log")))
+        self.fail(f"the nodes are not linked: {output}{complaints}{logs}")
 
     async def test_asked(self) -> None:
         """What the nodes say of each other is so; a node that has ended says nothing."""
