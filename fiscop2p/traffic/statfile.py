@@ -36,7 +36,7 @@ class StatisticsFile(Service):
         now: Callable[[], datetime] = datetime.now,
     ) -> None:
         """
-        @param statistics: those of the node; see L{P2PService.countTraffic}.
+        @param statistics: those of the node; see L{P2PService.traffic}.
         @param folder: where the files are, made if it is missing.
         @param interval: in seconds.
         @param clock: what the interval goes by.
