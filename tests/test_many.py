@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from random import Random
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.errors import EncodingError, HandlerTaken, PeerAbsent, RequestTimeout
+from fiscop2p.links.reasons import CloseReason
 from fiscop2p.settings import Settings
 from fiscop2p.testing import MemoryNetwork
 
@@ -84,6 +86,20 @@ class SendManyTests(ManyTestCase):
         self.assertEqual(self.send([]), 0)
         self.advance()
         self.assertEqual(self.calls, [])
+
+    def test_linkEndsMeanwhile(self) -> None:
+        """What is made up while the link ends is not said to be sent."""
+        session = self.a.registry.session(self.b.nodeID)
+
+        def payloads() -> Iterator[bytes]:
+            yield b"1"
+            yield b"2"
+            session.abort(CloseReason.STOPPED)
+            yield b"3"
+            yield b"4"
+
+        sent = self.a.sendMany(self.b.nodeID, payloads(), protocolID=self.protocolID)
+        self.assertEqual(sent, 2)
 
     def test_absent(self) -> None:
         """Who is not connected gets nothing."""

@@ -124,8 +124,6 @@ class OutgoingFrames(Protocol):
 
     def sendMany(self, protocolID: int, packetType: int, payloads: Iterable[bytes]) -> int:
         """Send messages until there is no room; see L{ISession.sendMany}."""
-        if self.closeReason is not None:
-            return 0
         # After this, only a payload that is too long does not fit a frame.
         self._encode(protocolID, packetType, 0, b"")
         nextSeq, pack, mostPlain = self._links.nextSeq, self._pack, self._mostPlain
@@ -137,8 +135,10 @@ class OutgoingFrames(Protocol):
                 if self._outgoing and size <= mostPlain and protocolID == self._protocolID:
                     header = pack(headerSize + size, version, protocolID, packetType, seq)
                     self._outgoing += header, payload
-                else:
+                elif self.closeReason is None:
                     self.send(protocolID, packetType, seq, payload)
+                else:
+                    break
                 sent += 1
         except PeerBusy:
             pass
