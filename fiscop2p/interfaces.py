@@ -15,6 +15,7 @@ from zope.interface import Attribute, Interface
 
 from .errors import DeliveryError
 from .wire.frames import EncodedFrame
+from .wire.runs import Run
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -68,8 +69,8 @@ Answered: TypeAlias = Callable[[bytes], object]
 Failed: TypeAlias = Callable[[DeliveryError], object]
 """Told why there is none."""
 
-Receiver: TypeAlias = Callable[["ISession", int, int, bytes], None]
-"""Takes a frame of its protocolID: session, packetType, seq, payload.  It must not raise."""
+Receiver: TypeAlias = Callable[["ISession", Run], None]
+"""Takes frames of its protocolID that have come over a link.  It must not raise."""
 
 ModuleReceiver: TypeAlias = Callable[["ISession", int, int, bytes], bool]
 """
@@ -145,8 +146,7 @@ class ILinks(Interface):
     registry = Attribute("L{PeerRegistry}: where proven links go.")
     tls = Attribute("L{IPeerTLS}: who reads and explains certificates.")
     encode = Attribute("L{FrameEncoder}: makes frames in the network's dialect.")
-    handlers = Attribute("C{dict}: protocolID to L{Handler}: applications'.")
-    manyHandlers = Attribute("C{dict}: protocolID to L{ManyHandler}: applications'.")
+    handlers = Attribute("C{dict}: protocolID to L{Receiver}: applications'.")
     receivers = Attribute("C{dict}: protocolID to L{Receiver}: the network's own.")
     moduleReceivers = Attribute("C{dict}: module to L{ModuleReceiver}.")
     access = Attribute("L{AccessLists}: the lists that peers are judged by.")
@@ -306,6 +306,9 @@ class ISession(IOutgoing):
 
     def forget(seq: int) -> None:
         """Drop a request: its callback is not called any more."""
+
+    def receive(run: Run) -> None:
+        """Give frames that have come to who takes them."""
 
     def respond(protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
         """Answer a request of this protocolID and seq."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IConsumer, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .access import AccessLists
@@ -23,6 +24,7 @@ from .expiry import ExpiryWarnings
 from .identity import Credentials, Identity, abridged
 from .interfaces import Answered, Failed, Handler, INode, IPeerTLS, ManyHandler
 from .links.bulk import BulkSender
+from .links.delivery import EachMessage, ManyMessages
 from .links.factories import AddressStatus
 from .links.links import Links
 from .links.reasons import CloseReason
@@ -501,7 +503,7 @@ class P2PService(MultiService):
         @raise EncodingError: it is not a protocolID of a request in this dialect.
         """
         self._checkFree(protocolID)
-        self._links.handlers[protocolID] = handler
+        self._links.handlers[protocolID] = EachMessage(handler, self._failed(protocolID))
 
     def handleMany(self, protocolID: int, handler: ManyHandler) -> None:
         """
@@ -515,17 +517,17 @@ class P2PService(MultiService):
         @raise EncodingError: it is not a protocolID of a request in this dialect.
         """
         self._checkFree(protocolID)
-        self._links.manyHandlers[protocolID] = handler
+        self._links.handlers[protocolID] = ManyMessages(handler, self._failed(protocolID))
 
     def _checkFree(self, protocolID: int) -> None:
         if protocolID <= 0:
             raise _notARequest(protocolID)
         self.settings.dialect.encode(protocolID, 0, 0, b"")
-        links = self._links
-        if any(
-            protocolID in each for each in (links.receivers, links.handlers, links.manyHandlers)
-        ):
+        if protocolID in self._links.receivers or protocolID in self._links.handlers:
             raise HandlerTaken(f"protocolID {protocolID} has a handler already")
+
+    def _failed(self, protocolID: int) -> Callable[[Failure], None]:
+        return partial(self._links.handlerFailed, protocolID)
 
     def unhandle(self, protocolID: int) -> None:
         """
@@ -533,8 +535,7 @@ class P2PService(MultiService):
 
         @raise KeyError: the protocolID has no handler.
         """
-        links = self._links
-        del (links.manyHandlers if protocolID in links.manyHandlers else links.handlers)[protocolID]
+        self._links.handlers.pop(protocolID).handler = None
 
 
 def _notARequest(protocolID: int) -> EncodingError:

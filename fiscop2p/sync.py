@@ -19,6 +19,7 @@ from .errors import MalformedMessage, PeerBusy
 from .events import Event
 from .identity import abridged
 from .interfaces import ILinks, ISession, Outcome
+from .links.delivery import eachFrame
 from .wire.frames import EncodedFrame
 from .wire.syncing import (
     REQUEST_STATE,
@@ -86,7 +87,7 @@ class SeqSync:
         self._soon: IDelayedCall | None = None
         self._loop = LoopingCall(self.announce)
         self._loop.clock = links.clock
-        links.receivers[protocolID] = self._received
+        links.receivers[protocolID] = eachFrame(self._received)
         links.sessionOpened.subscribe(self._greet)
         links.sessionClosed.subscribe(self._forget)
 

@@ -30,9 +30,8 @@ class MessageParser:
 
     def feed(self, data: bytes) -> Iterator[Said]:
         """The messages of the next chunk."""
-        for protocolID, packetType, count, size, frames in self.parser.feed(data):
-            self.size += size
-            for seq, payload in frames:
-                count -= 1
-                yield protocolID, packetType, seq, payload
-            assert not count, f"a run of frames says that it has {count} more than it has"
+        for run in self.parser.feed(data):
+            self.size += run.size
+            assert run.count == len(run.seqs) == len(run.payloads), "a run says that it has others"
+            for seq, payload in zip(run.seqs, run.payloads, strict=True):
+                yield run.protocolID, run.packetType, seq, payload

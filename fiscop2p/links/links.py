@@ -16,7 +16,7 @@ from ..access import AccessLists
 from ..errors import NotListed, PeerRefused, SelfConnection
 from ..events import Event
 from ..identity import Identity, abridged
-from ..interfaces import Handler, ILinks, IPeerTLS, ISession, ManyHandler, ModuleReceiver, Receiver
+from ..interfaces import ILinks, IPeerTLS, ISession, ModuleReceiver, Receiver
 from ..settings import Address, Settings
 from ..traffic.limiter import RateLimiter, bandwidthLimiter
 from ..traffic.statistics import Statistics
@@ -25,6 +25,7 @@ from ..wire.dialect import AMOP, TOPIC
 from ..wire.frames import EncodedFrame, FrameEncoder
 from .admission import Admission
 from .counts import Tally
+from .delivery import EachMessage, ManyMessages
 from .factories import AddressState, AddressStatus, PeerClientFactory, PeerServerFactory
 from .linklog import LinkLog
 from .listening import listen
@@ -60,8 +61,7 @@ class Links:
     @ivar turn: what is queued, and when it leaves.
     @ivar sessionOpened: L{Event} of a session: it may be written to.
     @ivar sessionClosed: L{Event} of a session: it has ended.
-    @ivar handlers: which application takes the requests of each protocolID.
-    @ivar manyHandlers: which takes them by many.
+    @ivar handlers: who takes those of each protocolID for an application.
     @ivar receivers: who takes those of the network's own protocolIDs.
     @ivar moduleReceivers: who takes those of each module whose protocolID has no receiver.
     @ivar traffic: how much went over the links, by module and group.
@@ -90,8 +90,7 @@ class Links:
         self.registry = registry
         self.reactor = reactor
         self.clock = reactor
-        self.handlers: dict[int, Handler] = {}
-        self.manyHandlers: dict[int, ManyHandler] = {}
+        self.handlers: dict[int, EachMessage | ManyMessages] = {}
         self.receivers: dict[int, Receiver] = {}
         self.moduleReceivers: dict[int, ModuleReceiver] = {}
         self.turn = Turn(reactor)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
-from itertools import chain
+from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from twisted.internet.error import ConnectionDone
@@ -14,7 +12,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..answers import whenAnswered
 from ..errors import (
     PeerBusy,
     PeerLeft,
@@ -26,18 +23,17 @@ from ..errors import (
 )
 from ..identity import Identity, abridged
 from ..interfaces import (
-    Answer,
     Answered,
     Failed,
     ILinkProtocol,
     ILinks,
     ISession,
     Outcome,
-    emptyMessage,
 )
 from ..settings import Address, Overflow
 from ..wire.dialect import AMOP, TOPIC
 from ..wire.frames import FrameParser, Header
+from ..wire.runs import Run
 from ..wire.syncing import REQUEST_STATE
 from .dropping import DroppingOutbox
 from .outgoing import OutgoingFrames
@@ -107,7 +103,6 @@ class PeerProtocol(OutgoingFrames):
         self.outbound = outbound
         self._parser = FrameParser(links.settings.dialect, links.settings.maxFrameLength)
         self._handlers = links.handlers
-        self._manyHandlers = links.manyHandlers
         self._receivers = links.receivers
         self._pending = PendingRequests(links.clock)
         self._waiting = self._pending.requests
@@ -154,31 +149,15 @@ class PeerProtocol(OutgoingFrames):
             return
         self.lastReceived = self._clock.seconds()
         self._turn.hold()
-        handlers, nodeID = self._handlers, self.nodeID
         isWatching = self._watched in self._waiting
         try:
-            for protocolID, packetType, count, size, frames in self._parser.feed(data):
+            for run in self._parser.feed(data):
                 if not self.proven:
                     self._prove()
-                self._links.traffic.came(protocolID, count, size)
-                frames = iter(frames)
-                for seq, payload in frames:
-                    if self.closeReason is not None:
-                        return
-                    handler = handlers.get(protocolID)
-                    if handler is None:
-                        self._passOn(protocolID, packetType, chain(((seq, payload),), frames))
-                        break
-                    message = emptyMessage()
-                    message.sender, message.payload, message.topic = nodeID, payload, ""
-                    message.protocolID, message.packetType = protocolID, packetType
-                    try:
-                        answer = handler(message)
-                    except Exception:
-                        self._links.handlerFailed(protocolID, Failure())
-                    else:
-                        if answer is not None:
-                            self._answer(protocolID, packetType, seq, answer)
+                self._links.traffic.came(run.protocolID, run.count, run.size)
+                self.receive(run)
+                if self.closeReason is not None:
+                    return
         except WireError as error:
             self.abort(CloseReason.BAD_FRAME, str(error))
         finally:
@@ -200,49 +179,21 @@ class PeerProtocol(OutgoingFrames):
         self._stopTimer()
         self._links.proven(self)
 
-    def _passOn(
-        self, protocolID: int, packetType: int, frames: Iterable[tuple[int, bytes]]
-    ) -> None:
-        """Take responses, or frames of the network's own modules, or of nobody's."""
-        if protocolID in self._manyHandlers:
-            self._handOver(protocolID, [payload for _, payload in frames])
+    def receive(self, run: Run) -> None:
+        """Give frames that have come to who takes them."""
+        protocolID = run.protocolID
+        receiver = self._handlers.get(protocolID) or self._receivers.get(protocolID)
+        if receiver is not None:
+            receiver(self, run)
             return
-        receiver = self._receivers.get(protocolID)
-        for seq, payload in frames:
+        answer = self._pending.answer
+        for seq, payload in zip(run.seqs, run.payloads, strict=True):
             if self.closeReason is not None:
                 return
-            if receiver is not None:
-                receiver(self, packetType, seq, payload)
-            elif protocolID > 0:
-                self._links.unclaimed(self, protocolID, packetType, payload)
-            elif not self._pending.answer(seq, payload):
+            if protocolID > 0:
+                self._links.unclaimed(self, protocolID, run.packetType, payload)
+            elif not answer(seq, payload):
                 self._links.unmatched(self, seq)
-
-    def _handOver(self, protocolID: int, payloads: list[bytes]) -> None:
-        """Give messages to a handler that takes many."""
-        failed = partial(self._links.handlerFailed, protocolID)
-        try:
-            done = self._manyHandlers[protocolID](self.nodeID, payloads)
-        except Exception:
-            failed(Failure())
-        else:
-            if done is not None:
-                whenAnswered(done, _unasked, failed, asker=self)
-
-    def _answer(self, protocolID: int, packetType: int, seq: int, answer: Answer) -> None:
-        """Send back what a handler has returned, once it is there."""
-        if isinstance(answer, bytes):
-            try:
-                self.respond(protocolID, packetType, seq, answer)
-            except Exception:
-                self._links.handlerFailed(protocolID, Failure())
-            return
-        whenAnswered(
-            answer,
-            partial(self.respond, protocolID, packetType, seq),
-            partial(self._links.handlerFailed, protocolID),
-            asker=self,
-        )
 
     def answerBegun(self) -> None:
         """An application works for the peer: when it has too much to do, nothing more is read."""
@@ -468,7 +419,3 @@ class PeerProtocol(OutgoingFrames):
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
-
-
-def _unasked(answer: bytes) -> None:
-    """Nobody waits for an answer to messages that went one way."""

@@ -11,8 +11,10 @@ from twisted.python.failure import Failure
 
 from ..answers import callHandler, whenAnswered
 from ..errors import EncodingError
-from ..interfaces import Handler, ISession, Message
+from ..interfaces import Answer, Handler, ISession, Message
+from ..links.delivery import EachMessage, unasked
 from ..links.noise import Noise
+from ..wire.runs import Run
 from ..wire.syncing import topicBytes
 
 MAX_TOPICS: Final = 16_384
@@ -20,11 +22,7 @@ MAX_TOPICS: Final = 16_384
 
 
 class Subscribers:
-    """
-    Handlers by topic.
-
-    @ivar topicOf: gives the topic of a name as the wire has it, or L{None} if nobody follows it.
-    """
+    """Handlers by topic."""
 
     _log = Logger()
 
@@ -33,16 +31,15 @@ class Subscribers:
         @param noise: what bounds complaints about handlers that fail.
         """
         self._noise = noise
-        self._handlers: dict[str, tuple[Handler, ...]] = {}
-        self._topics: dict[bytes, str] = {}
-        self.topicOf = self._topics.get
+        self._byTopic: dict[str, tuple[EachPublished, ...]] = {}
+        self._byName: dict[bytes, tuple[EachPublished, ...]] = {}
 
     def __contains__(self, topic: str) -> bool:
-        return topic in self._handlers
+        return topic in self._byTopic
 
     def __iter__(self) -> Iterator[str]:
         """The topics that are followed."""
-        return iter(self._handlers)
+        return iter(self._byTopic)
 
     def add(self, topic: str, handler: Handler) -> None:
         """
@@ -53,10 +50,10 @@ class Subscribers:
         name = topicBytes(topic)
         if not name:
             raise EncodingError("a topic must not be empty")
-        if topic not in self._handlers and len(self._handlers) == MAX_TOPICS:
+        if topic not in self and len(self._byTopic) == MAX_TOPICS:
             raise EncodingError(f"{MAX_TOPICS} topics are the most that a node may follow")
-        self._handlers[topic] = (*self._handlers.get(topic, ()), handler)
-        self._topics[name] = topic
+        subscriber = EachPublished(handler, self._failed, topic)
+        self._byTopic[topic] = self._byName[name] = (*self._byTopic.get(topic, ()), subscriber)
 
     def remove(self, topic: str, handler: Handler) -> None:
         """
@@ -64,29 +61,34 @@ class Subscribers:
 
         @raise ValueError: the handler does not follow the topic.
         """
-        handlers = list(self._handlers.get(topic, ()))
-        if handler not in handlers:
-            raise ValueError(f"{handler!r} does not follow topic {topic!r}")
-        handlers.remove(handler)
-        if handlers:
-            self._handlers[topic] = tuple(handlers)
+        subscribers = list(self._byTopic.get(topic, ()))
+        for each in subscribers:
+            if each.handler == handler:
+                break
         else:
-            del self._handlers[topic], self._topics[topicBytes(topic)]
+            raise ValueError(f"{handler!r} does not follow topic {topic!r}")
+        each.handler = None
+        subscribers.remove(each)
+        name = topicBytes(topic)
+        if subscribers:
+            self._byTopic[topic] = self._byName[name] = tuple(subscribers)
+        else:
+            del self._byTopic[topic], self._byName[name]
 
-    def deliver(self, message: Message, sender: ISession | None = None) -> None:
+    def receive(self, session: ISession, name: bytes, run: Run) -> None:
         """
-        Give a message to all that follow its topic.
+        Give messages that have come to all that follow their topic.
 
-        @param sender: the link that it came by, if it did.
+        @param name: the topic's, as the wire has it.
+        @param run: their contents.
         """
-        for handler in self._handlers.get(message.topic, ()):
-            try:
-                answer = handler(message)
-            except Exception:
-                self._failed(Failure())
-            else:
-                if answer is not None:
-                    whenAnswered(answer, _unasked, self._failed, sender)
+        for subscriber in self._byName.get(name, ()):
+            subscriber(session, run)
+
+    def publish(self, message: Message) -> None:
+        """Give a message of our own to all that follow its topic."""
+        for handler in self.handlersOf(message.topic):
+            callHandler(handler, message, unasked, self._failed)
 
     def ask(
         self,
@@ -100,7 +102,7 @@ class Subscribers:
 
         @param asker: the link that the message came by, if it did.
         """
-        handlers = list(self._handlers.get(message.topic, ()))
+        handlers = self.handlersOf(message.topic)
         shuffle(handlers)
 
         def askNext() -> None:
@@ -115,9 +117,23 @@ class Subscribers:
 
         askNext()
 
+    def handlersOf(self, topic: str) -> list[Handler]:
+        """Those that follow a topic."""
+        handlers = (each.handler for each in self._byTopic.get(topic, ()))
+        return [handler for handler in handlers if handler is not None]
+
     def _failed(self, failure: Failure) -> None:
         self._noise.failed(self._log, "subscriber", "a subscriber failed", failure)
 
 
-def _unasked(answer: bytes) -> None:
-    """Nobody waits for the answer to a multicast."""
+class EachPublished(EachMessage):
+    """A L{Receiver} that gives what was published on a topic to a subscriber."""
+
+    __slots__ = ()
+
+    def _leave(self, session: ISession, rest: Run) -> None:
+        """It does not follow the topic any more."""
+
+    def _answer(self, session: ISession, run: Run, index: int, answer: Answer) -> None:
+        """Nobody asked; but the subscriber may be busy."""
+        whenAnswered(answer, unasked, self._failed, session)

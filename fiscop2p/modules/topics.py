@@ -27,7 +27,7 @@ from ..errors import (
     TopicRequestFailed,
 )
 from ..identity import abridged
-from ..interfaces import Handler, ILinks, ISession, Message, Outcome, emptyMessage
+from ..interfaces import Handler, ILinks, ISession, Message, Outcome
 from ..links.registry import PeerRegistry
 from ..sync import SeqSync
 from ..traffic.limiter import COMPRESSION_RATIO
@@ -41,12 +41,14 @@ from ..wire.amop import (
     SUCCESS,
     UNICAST,
     ChannelMessage,
+    cutPublished,
     decodeTopicBody,
     decodeTopicMessage,
     encodeTopicBody,
     encodeTopicMessage,
 )
 from ..wire.dialect import AMOP, TOPIC
+from ..wire.runs import AlikeRun, LooseRun, Run
 from ..wire.syncing import MAX_TOPIC_LENGTH, decodeTopics, encodeTopics, shownTopic, topicText
 from .subscribers import MAX_TOPICS, Subscribers
 from .verification import Verification
@@ -157,7 +159,7 @@ class Topics:
         if topic not in self.subscribers:
             return reached
         self._links.clock.callLater(
-            0, self.subscribers.deliver, Message(self._nodeID, payload, AMOP, MULTICAST, topic)
+            0, self.subscribers.publish, Message(self._nodeID, payload, AMOP, MULTICAST, topic)
         )
         return reached + 1
 
@@ -217,7 +219,18 @@ class Topics:
 
     # Receiving.
 
-    def _received(self, session: ISession, packetType: int, seq: int, payload: bytes) -> None:
+    def _received(self, session: ISession, run: Run) -> None:
+        if isinstance(run, AlikeRun):
+            published = cutPublished(run)
+            if published is not None:
+                self.subscribers.receive(session, *published)
+                return
+        for seq, payload in zip(run.seqs, run.payloads, strict=True):
+            if session.closeReason is not None:
+                return
+            self._receiveOne(session, run.packetType, seq, payload)
+
+    def _receiveOne(self, session: ISession, packetType: int, seq: int, payload: bytes) -> None:
         try:
             kind, name, content = decodeTopicMessage(payload)
         except MalformedMessage as error:
@@ -232,12 +245,8 @@ class Topics:
             )
             return
         if kind == MULTICAST_REQUEST:
-            topic = self.subscribers.topicOf(name)
-            if topic is not None:
-                message = emptyMessage()
-                message.sender, message.payload, message.topic = session.nodeID, content, topic
-                message.protocolID, message.packetType = AMOP, packetType
-                self.subscribers.deliver(message, session)
+            run = LooseRun(AMOP, packetType, len(payload), (seq,), (content,))
+            self.subscribers.receive(session, name, run)
         elif kind == REQUEST:
             message = Message(session.nodeID, content, AMOP, packetType, topicText(name))
             self._answer(session, seq, ChannelMessage.decode(payload), message)

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ..errors import MalformedMessage
+from .runs import AlikeRun, LooseRun
 from .syncing import topicBytes, topicText
 
 UNICAST: Final = 0
@@ -121,6 +122,30 @@ def decodeTopicMessage(frame: bytes) -> tuple[int, bytes, bytes]:
             return kind, frame[_TOPIC_HEADER.size : content], frame[content:]
     message = ChannelMessage.decode(frame)
     return message.type, *_splitTopicBody(message.data)
+
+
+def cutPublished(run: AlikeRun) -> tuple[bytes, LooseRun] | None:
+    """
+    Read messages to all followers of one topic together.
+
+    @return: the topic's name as it is on the wire, and their contents; L{None} if they are not all
+        of that kind.
+    """
+    size = run.payloadSize
+    if size < _TOPIC_HEADER.size:
+        return None
+    length, kind, counted = _TOPIC_HEADER.unpack_from(run.firstPayload)
+    if kind != MULTICAST_REQUEST or length != size or not counted:
+        return None
+    content = size - _HEADER.size - counted
+    if content < 0:
+        return None
+    parts = run.cutPayloads(f"6s36x{counted}s{content}s")
+    heads, names, contents = parts[::3], parts[1::3], parts[2::3]
+    if heads.count(heads[0]) != run.count or names.count(names[0]) != run.count:
+        return None
+    # Who gets these answers nobody, so whose seq is which does not matter.
+    return names[0][1:], LooseRun(run.protocolID, run.packetType, run.size, (), contents)
 
 
 def encodeTopicMessage(kind: int, seq: bytes, topic: str, content: bytes) -> bytes:

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Generator, Iterable
-from functools import lru_cache
+from collections.abc import Generator
 from typing import Final, TypeAlias
 
 from ..errors import EncodingError, FrameTooLong, FrameTooShort
 from .compression import THRESHOLD, compress, decompress
 from .dialect import COMPRESSED, Dialect
+from .runs import AlikeRun, LooseRun, Run, countAlike
 
 MAX_FRAME_LENGTH: Final = 100 * 1024 * 1024
 """The longest frame, header included, that FISCO BCOS 2.8 and newer accept."""
 
 Header: TypeAlias = tuple[int, int, int, int, int]
 """length on the wire, version (no bytes in RC1), protocolID, packetType, seq."""
-
-Run: TypeAlias = tuple[int, int, int, int, Iterable[tuple[int, bytes]]]
-"""
-Frames of one kind, one after another: protocolID, packetType, how many there are, their bytes on
-the wire, and of each its seq and its whole payload.
-"""
 
 EncodedFrame: TypeAlias = tuple[bytes, bytes]
 """Header and payload as they are transmitted: apart, so that a long payload is never copied."""
@@ -33,13 +27,17 @@ _RETRY: Final = 16
 """Then one of so many is tried."""
 
 _SMALL_PART: Final = 16 * 1024
-_SEQ_SIZE: Final = 4
 
 _SAME: Final = 4
-"""After so many frames of one length there may be more, which C unpacks at a third of the cost."""
+"""After so many frames of one length there may be more, which are taken together."""
 
-_MOST_ALIKE: Final = 256
-"""How many frames are compared at a time."""
+_NO_LENGTH: Final = -1
+
+_FEWEST_ALIKE: Final = 64
+"""How many frames are compared at first."""
+
+_MOST_ALIKE: Final = 1024
+"""How many are where more and more were alike."""
 
 
 class FrameEncoder:
@@ -102,13 +100,6 @@ class FrameEncoder:
         return block
 
 
-@lru_cache(maxsize=256)
-def _bodies(dialect: Dialect, length: int) -> struct.Struct:
-    """What unpacks seq and payload of frames of one length."""
-    before = dialect.headerSize - _SEQ_SIZE
-    return struct.Struct(f">{before}xI{length - dialect.headerSize}s")
-
-
 class FrameParser:
     """
     An incremental parser: chunks of a stream in, frames out.
@@ -129,7 +120,8 @@ class FrameParser:
         self._limit = maxFrameLength
         self._tail = b""
         self._unfinished: _UnfinishedFrame | None = None
-        self._steady = 0
+        self._steady = _NO_LENGTH
+        self._most = _FEWEST_ALIKE
 
     @property
     def held(self) -> int:
@@ -165,23 +157,40 @@ class FrameParser:
         elif self._tail:
             data, self._tail = self._tail + data, b""
         end, headerSize = len(data), self._dialect.headerSize
+        unpack = self._dialect.layout.unpack_from
         while end - position >= headerSize:
-            run, position = self._takeRun(data, position)
+            header = unpack(data, position)
+            run: Run | None = None
+            if header[0] == self._steady:
+                run = self._takeAlike(data, position, header)
             if run is None:
-                return
-            self.frames += run[2]
+                run = self._takeRun(data, position, header)
+                if run is None:
+                    return
+            self.frames += run.count
+            position += run.size
             yield run
         self._tail = data[position:]
 
-    def _takeRun(self, data: bytes, position: int) -> tuple[Run | None, int]:
-        """
-        Take frames of one kind, and at least one, if it is whole.
+    def _takeAlike(self, data: bytes, position: int, header: Header) -> AlikeRun | None:
+        """Take frames that have the length of those before them, if there are some."""
+        length, version, protocolID, packetType, _ = header
+        fits = min((len(data) - position) // length, self._most)
+        if fits < _SAME or (version and version & COMPRESSED):
+            return None
+        headerSize = self._dialect.headerSize
+        count = countAlike(memoryview(data)[position:], length, headerSize, fits)
+        self._most = max(_FEWEST_ALIKE, min(2 * count, _MOST_ALIKE))
+        if count < _SAME:
+            self._steady = _NO_LENGTH
+            return None
+        block = memoryview(data)[position : position + count * length]
+        return AlikeRun(protocolID, packetType, count, headerSize, block)
 
-        @return: them, and where the next frame begins.
-        """
+    def _takeRun(self, data: bytes, position: int, header: Header) -> LooseRun | None:
+        """Take frames of one kind and any length, and at least one, if it is whole."""
         unpack, headerSize = self._dialect.layout.unpack_from, self._dialect.headerSize
         end, limit = len(data), self._limit
-        header = unpack(data, position)
         length, version, protocolID, packetType, seq = header
         if length < headerSize or length > limit:
             raise self._badLength(length)
@@ -189,20 +198,15 @@ class FrameParser:
         if following > end:
             payload = data[position + headerSize :]
             self._unfinished = _UnfinishedFrame(header, following - end, payload)
-            return None, end
+            return None
         if version and version & COMPRESSED:
-            return self._single(header, data[position + headerSize : following]), following
-        if length == self._steady:
-            count = self._countAlike(data, position, length)
-            if count >= _SAME:
-                following = position + count * length
-                whole = memoryview(data)[position:following]
-                bodies = _bodies(self._dialect, length).iter_unpack(whole)
-                return (protocolID, packetType, count, count * length, bodies), following
-            self._steady = 0
-        frames, start, previous, same = [], position, length, 0
+            return self._single(header, data[position + headerSize : following])
+        seqs: list[int] = []
+        payloads: list[bytes] = []
+        start, previous, same = position, length, 0
         while same < _SAME:
-            frames.append((seq, data[position + headerSize : following]))
+            seqs.append(seq)
+            payloads.append(data[position + headerSize : following])
             position = following
             if end - position < headerSize:
                 break
@@ -216,26 +220,14 @@ class FrameParser:
             previous = length
         else:
             self._steady = length
-        return (protocolID, packetType, len(frames), position - start, frames), position
+        return LooseRun(protocolID, packetType, position - start, seqs, payloads)
 
-    def _countAlike(self, data: bytes, position: int, length: int) -> int:
-        """
-        How many frames of a length follow each other with the same header but for seq.
-
-        Byte by byte of the header, over all frames at once.
-        """
-        count = min((len(data) - position) // length, _MOST_ALIKE)
-        for offset in range(self._dialect.headerSize - _SEQ_SIZE):
-            column = data[position + offset : position + count * length : length]
-            count = len(column) - len(column.lstrip(column[:1]))
-        return count
-
-    def _single(self, header: Header, payload: bytes) -> Run:
+    def _single(self, header: Header, payload: bytes) -> LooseRun:
         """A run of one frame, of which the payload is as it was transmitted."""
         length, version, protocolID, packetType, seq = header
         if version and version & COMPRESSED:
             payload = decompress(payload, self._limit)
-        return protocolID, packetType, 1, length, ((seq, payload),)
+        return LooseRun(protocolID, packetType, length, (seq,), (payload,))
 
     def _badLength(self, length: int) -> FrameTooShort | FrameTooLong:
         if length > self._limit:

@@ -35,7 +35,7 @@ class FramesTests(SynchronousTestCase):
         stream = b"".join(dialect.encode(300, 0, seq, b"x" * n) for seq, n in enumerate(sizes))
         parser, count = FrameParser(dialect), 0
         for start in range(0, len(stream), chunk):
-            count += sum(run[2] for run in parser.feed(stream[start : start + chunk]))
+            count += sum(run.count for run in parser.feed(stream[start : start + chunk]))
             self.assertEqual(parser.frames, count)
         self.assertEqual(count, len(sizes))
 

@@ -371,7 +371,7 @@ class ChangeTests(PrivateTestCase):
         self.advance(6)
         self.assertEqual(foreign, [])
         self.assertEqual(self.publish(), ["b"])
-        (handler,) = self.b._topics.subscribers._handlers[CHANNEL]
+        (handler,) = self.b._topics.subscribers.handlersOf(CHANNEL)
         self.b._topics.unsubscribe(CHANNEL, handler)
         self.advance()
         self.assertEqual(len(foreign), 1)

@@ -7,13 +7,13 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
 
 from cramjam import snappy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+import fiscop2p.wire.frames
 from fiscop2p.errors import (
     EncodingError,
     FrameTooLong,
@@ -23,6 +23,7 @@ from fiscop2p.errors import (
 )
 from fiscop2p.wire.dialect import COMPRESSED, RC1, RC2, Dialect
 from fiscop2p.wire.frames import MAX_FRAME_LENGTH, FrameEncoder, FrameParser
+from fiscop2p.wire.runs import countAlike
 from tests.messages import MessageParser, Said
 
 from .vectors import FOX, NOISE, OVER_THE_LIMIT, SESSIONS, VECTORS
@@ -249,13 +250,13 @@ class RunTests(SynchronousTestCase):
         """How many frames there are in each run; all of them must be those that were sent."""
         parser, counts, received = FrameParser(dialect), [], []
         for chunk in chunks:
-            for protocolID, packetType, count, size, frames in parser.feed(chunk):
-                listed = list(frames)
-                self.assertEqual(len(listed), count)
+            for run in parser.feed(chunk):
+                listed = list(zip(run.seqs, run.payloads, strict=True))
+                self.assertEqual(len(listed), run.count)
                 lengths = sum(dialect.headerSize + len(payload) for _, payload in listed)
-                self.assertEqual(size, lengths)
-                received += [(protocolID, packetType, *each) for each in listed]
-                counts.append(count)
+                self.assertEqual(run.size, lengths)
+                received += [(run.protocolID, run.packetType, *each) for each in listed]
+                counts.append(run.count)
         self.assertTrue(received == sent)
         self.assertEqual(parser.frames, len(sent))
         return counts
@@ -329,25 +330,19 @@ class RunTests(SynchronousTestCase):
         """Who changes the kind whenever a run begins makes nothing grow with what is behind it."""
         frames = [RC2.encode(300 + number // 5 % 2, 7, 9, b"123456") for number in range(20_000)]
 
-        def columns(count: int) -> int:
-            """How often a byte of a header is looked at in runs."""
-            looked = 0
+        looked = 0
 
-            class Bytes(bytes):
-                def __getitem__(self, key: Any) -> Any:
-                    nonlocal looked
-                    found = bytes.__getitem__(self, key)
-                    if isinstance(key, slice) and key.step is not None:
-                        looked += len(found)
-                    return found
+        def count(data: bytes, length: int, headerSize: int, most: int) -> int:
+            nonlocal looked
+            looked += most
+            return countAlike(data, length, headerSize, most)
 
-            for _ in FrameParser(RC2).feed(Bytes(b"".join(frames[:count]))):
-                pass
-            return looked
-
-        once = columns(10_000)
-        self.assertGreater(once, 0)
-        self.assertLess(columns(20_000), 2.1 * once)
+        self.patch(fiscop2p.wire.frames, "countAlike", count)
+        stream = b"".join(frames)
+        for run in FrameParser(RC2).feed(stream):
+            self.assertLess(run.count, 6)
+        self.assertGreater(looked, 0)
+        self.assertLess(looked, 64 * len(frames) // 5)
 
 
 class LengthTests(SynchronousTestCase):

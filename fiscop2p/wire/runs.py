@@ -1,0 +1,164 @@
+"""
+Frames of one kind that come one after another, so that they can be taken together.
+
+In Python every step of what is done for a frame costs as much as what C does for twenty.  So where
+many frames have one length, their parts are cut out by one L{struct.Struct} for all of them.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Any, Final, TypeAlias
+
+_TOGETHER: Final = 64
+"""Frames that one struct unpacks."""
+
+SEQ_SIZE: Final = 4
+"""Bytes of the seq, which ends the header in both dialects."""
+
+
+class LooseRun:
+    """
+    Frames of any length.
+
+    @ivar protocolID: theirs.
+    @ivar packetType: theirs.
+    @ivar size: how many bytes they had on the wire.
+    @ivar seqs: of each.
+    @ivar payloads: of each, whole.
+    """
+
+    __slots__ = ("packetType", "payloads", "protocolID", "seqs", "size")
+
+    def __init__(
+        self,
+        protocolID: int,
+        packetType: int,
+        size: int,
+        seqs: Sequence[int],
+        payloads: Sequence[bytes],
+    ) -> None:
+        self.protocolID = protocolID
+        self.packetType = packetType
+        self.size = size
+        self.seqs = seqs
+        self.payloads = payloads
+
+    @property
+    def count(self) -> int:
+        """How many frames there are."""
+        return len(self.payloads)
+
+
+class AlikeRun:
+    """
+    Frames that all have the same length: their parts are cut out when they are asked for.
+
+    @ivar protocolID: theirs.
+    @ivar packetType: theirs.
+    @ivar count: how many frames there are.
+    @ivar headerSize: of each, in bytes.
+    @ivar payloadSize: of each, in bytes.
+    @ivar size: how many bytes all had on the wire.
+    """
+
+    __slots__ = (
+        "_block",
+        "_seqs",
+        "count",
+        "headerSize",
+        "packetType",
+        "payloadSize",
+        "protocolID",
+        "size",
+    )
+
+    def __init__(
+        self, protocolID: int, packetType: int, count: int, headerSize: int, block: memoryview
+    ) -> None:
+        """
+        @param block: the frames.
+        """
+        self.protocolID = protocolID
+        self.packetType = packetType
+        self.count = count
+        self.headerSize = headerSize
+        self.size = len(block)
+        self.payloadSize = self.size // count - headerSize
+        self._block = block
+        self._seqs: Sequence[int] | None = None
+
+    @property
+    def seqs(self) -> Sequence[int]:
+        """Of each."""
+        if self._seqs is None:
+            self._seqs = self._cut(f"{self.headerSize - SEQ_SIZE}xI{self.payloadSize}x")
+        return self._seqs
+
+    @property
+    def payloads(self) -> Sequence[bytes]:
+        """Of each."""
+        return self.cutPayloads(f"{self.payloadSize}s")
+
+    @property
+    def firstPayload(self) -> memoryview:
+        """Of the first frame, without a copy."""
+        return self._block[self.headerSize : self.headerSize + self.payloadSize]
+
+    def cutPayloads(self, pattern: str) -> list[Any]:
+        """
+        Cut parts out of each payload.
+
+        @param pattern: a L{struct} format, without byte order, for a whole payload.
+        @return: the parts of the first payload, of the second, and so on.
+        """
+        return self._cut(f"{self.headerSize}x{pattern}")
+
+    def _cut(self, pattern: str) -> list[Any]:
+        return cutEach(pattern, self._block, self.count)
+
+
+Run: TypeAlias = LooseRun | AlikeRun
+"""Frames with the same protocolID and packetType, in order."""
+
+
+def cutEach(pattern: str, block: bytes | memoryview, count: int) -> list[Any]:
+    """
+    Cut parts out of each of C{count} frames of one length.
+
+    @param pattern: a L{struct} format, without byte order, for a whole frame.
+    @param block: begins with the frames.
+    @return: the parts of the first frame, of the second, and so on.
+    """
+    parts: list[Any] = []
+    one = _cutter(pattern, 1)
+    whole = count // _TOGETHER * _TOGETHER * one.size
+    if whole:
+        many = _cutter(pattern, _TOGETHER)
+        for position in range(0, whole, many.size):
+            parts += many.unpack_from(block, position)
+    rest = memoryview(block)[whole : count * one.size]
+    parts += chain.from_iterable(one.iter_unpack(rest))
+    return parts
+
+
+@lru_cache(maxsize=128)
+def _cutter(pattern: str, times: int) -> struct.Struct:
+    return struct.Struct(">" + pattern * times)
+
+
+def countAlike(data: bytes | memoryview, length: int, headerSize: int, count: int) -> int:
+    """
+    How many frames of a length follow each other with the same header but for seq.
+
+    @param data: begins with C{count} times C{length} bytes, of which the first are a frame.
+    """
+    before = headerSize - SEQ_SIZE
+    heads = cutEach(f"{before}s{length - before}x", data, count)
+    first = heads[0]
+    if heads.count(first) == count:
+        return count
+    return next(index for index, head in enumerate(heads) if head != first)
