@@ -157,7 +157,13 @@ class ILinks(Interface):
     tally = Attribute("L{Tally}: what is counted of all links.")
 
     def nextSeq() -> int:
-        """Give the seq of the next frame: one counter a node, 2 is the first."""
+        """
+        Give the seq of the next frame: one counter a node, 2 is the first, and comes again after
+        the last.
+        """
+
+    def takeSeqs(count: int) -> range:
+        """Give those of so many frames."""
 
     def admits(host: str) -> bool:
         """
@@ -273,8 +279,16 @@ class ISession(IOutgoing):
         @raise EncodingError: it does not fit a frame.
         """
 
-    def sendMany(protocolID: int, packetType: int, payloads: Iterable[bytes]) -> int:
-        """Send messages until there is no room; returns how many that were."""
+    def post(protocolID: int, packetType: int, payload: bytes) -> None:
+        """
+        Queue a message that nobody answers; its frame is made when the reactor's turn ends.
+
+        @raise PeerBusy: too much waits already.
+        @raise EncodingError: it does not fit a frame.
+        """
+
+    def postAll(protocolID: int, packetType: int, payloads: Iterable[bytes]) -> int:
+        """Queue such messages until there is no room; returns how many that were."""
 
     def offer(protocolID: int, frame: EncodedFrame) -> bool:
         """Like C{write}; tells whether there was room."""

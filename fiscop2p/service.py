@@ -254,20 +254,20 @@ class P2PService(MultiService):
         @raise PeerBusy: it reads too slowly, and more than L{Settings.maxQueue} wait for it.
         @raise EncodingError: a number does not fit its field.
         """
-        find, nextSeq = self._findSession, self._nextSeq
-        session = find(nodeID)
+        session = self._findSession(nodeID)
         if session is None:
             raise self.registry.absent(nodeID)
         if protocolID <= 0:
             raise _notARequest(protocolID)
-        session.send(protocolID, packetType, nextSeq(), payload)
+        session.post(protocolID, packetType, payload)
 
     def sendMany(
         self, nodeID: str, payloads: Iterable[bytes], *, protocolID: int, packetType: int = 0
     ) -> int:
         """
-        Send many messages one way, in half the time that L{send} takes for each.
+        Send many messages one way, in a third of the time that L{send} takes for each.
 
+        @param payloads: are taken by the thousand; if it fails, those taken last are not sent.
         @return: how many: all, unless the peer reads too slowly; send the others later.
         @raise PeerAbsent: the node is not connected; nothing is sent.
         @raise EncodingError: a number does not fit its field; nothing is sent.  Or a payload is too
@@ -278,7 +278,7 @@ class P2PService(MultiService):
             raise self.registry.absent(nodeID)
         if protocolID <= 0:
             raise _notARequest(protocolID)
-        sent: int = session.sendMany(protocolID, packetType, payloads)
+        sent: int = session.postAll(protocolID, packetType, payloads)
         return sent
 
     def request(

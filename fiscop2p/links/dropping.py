@@ -62,7 +62,8 @@ class DroppingOutbox(Outbox):
         super().clear()
         self._whole.clear()
 
-    def _append(self, buffer: bytes | memoryview) -> None:
+    def append(self, buffer: bytes | bytearray | memoryview) -> None:
+        """Append frames, or a part of one; see L{Outbox.append}."""
         self._whole.append(memoryview(buffer))
         self.size += len(buffer)
 

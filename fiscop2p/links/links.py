@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import chain
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
@@ -30,7 +28,6 @@ from .factories import AddressState, AddressStatus, PeerClientFactory, PeerServe
 from .linklog import LinkLog
 from .listening import listen
 from .noise import Noise
-from .outbox import SMALL, UNKNOWN
 from .reasons import CloseReason
 from .registry import PeerRegistry
 from .session import PeerProtocol
@@ -41,7 +38,7 @@ COUNT_INTERVAL: Final = 10.0
 """Seconds between two lines that say how many nodes are connected, as FISCO BCOS has them."""
 
 _FIRST_SEQ: Final = 2
-_SEQ_LIMIT: Final = 1 << 32
+_LAST_SEQ: Final = (1 << 32) - 1
 _LOOKS: Final = 5
 _MOST_LINKS: Final = 4
 
@@ -95,7 +92,7 @@ class Links:
         self.moduleReceivers: dict[int, ModuleReceiver] = {}
         self.turn = Turn(reactor)
         self.encode = FrameEncoder(settings.dialect, settings.compress, settings.maxFrameLength)
-        self.nextSeq: Callable[[], int] = chain.from_iterable(self._seqs()).__next__
+        self._nextSeq = _FIRST_SEQ
         self.sessionOpened: Event[ISession] = Event()
         self.sessionClosed: Event[ISession] = Event()
         self.traffic = Statistics(settings.dialect)
@@ -441,19 +438,19 @@ class Links:
         self.droppedCount += count
         self.linkLog.dropped(session, count)
 
-    def _seqs(self) -> Iterator[range]:
-        """
-        Count without end: after the last seq comes the first again.
+    def nextSeq(self) -> int:
+        """Give the seq of the next frame; see L{ILinks.nextSeq}."""
+        seq = self._nextSeq
+        self._nextSeq = seq + 1 if seq < _LAST_SEQ else _FIRST_SEQ
+        return seq
 
-        A turn of the reactor may queue any number of messages, and a look at each one's size would
-        cost as much as queueing it.  So once in as many seqs as make up L{UNKNOWN} bytes all
-        sessions see how much they have.
-        """
-        step = UNKNOWN // min(SMALL, max(self.encode.mostPlain, 1))
-        while True:
-            for first in range(_FIRST_SEQ, _SEQ_LIMIT, step):
-                yield range(first, min(first + step, _SEQ_LIMIT))
-                self.turn.gather()
+    def takeSeqs(self, count: int) -> range:
+        """Give those of so many frames; see L{ILinks.takeSeqs}."""
+        if self._nextSeq + count > _LAST_SEQ:
+            self._nextSeq = _FIRST_SEQ
+        first = self._nextSeq
+        self._nextSeq += count
+        return range(first, self._nextSeq)
 
     def writeToAll(self, protocolID: int, frame: EncodedFrame) -> None:
         """Queue an encoded frame on every link that is open, proven or not, and not too slow."""

@@ -18,8 +18,8 @@ LARGE: Final = 32 * 1024
 SMALL: Final = 4 * 1024
 """Bytes up to which a payload is so small that it is not looked at before it is put here."""
 
-UNKNOWN: Final = 4 * 1024 * 1024
-"""Bytes of such payloads that may be on their way here, and of larger ones a quarter of that."""
+MOST_UNKNOWN: Final = 1024
+"""So many of these may be on their way here, and of larger ones a quarter of as many bytes."""
 
 
 class Outbox:
@@ -38,12 +38,12 @@ class Outbox:
 
     def putSmall(self, pieces: Iterable[bytes]) -> None:
         """Append pieces of which none is large."""
-        self._append(b"".join(pieces))
+        self.append(b"".join(pieces))
 
     def put(self, pieces: Iterable[bytes]) -> None:
         """Append pieces of any size."""
         for piece in joined(pieces):
-            self._append(piece)
+            self.append(piece)
 
     def take(self) -> memoryview:
         """
@@ -73,7 +73,8 @@ class Outbox:
         self._buffers.clear()
         self.size = 0
 
-    def _append(self, buffer: bytes | memoryview) -> None:
+    def append(self, buffer: bytes | bytearray | memoryview) -> None:
+        """Append a piece that is not changed any more."""
         self.size += len(buffer)
         if self._buffers and len(self._buffers[-1]) + len(buffer) <= LARGE:
             # So there are few, however slowly the peer reads.

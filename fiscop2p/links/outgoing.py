@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Final
 
 from twisted.internet.interfaces import IPushProducer
@@ -13,12 +14,13 @@ from zope.interface import implementer
 from ..errors import PeerBusy
 from ..interfaces import ILinks, IOutgoing
 from ..traffic.volume import Volume
-from ..wire.frames import EncodedFrame
-from .outbox import LARGE, SMALL, UNKNOWN, Outbox
+from ..wire.frames import EncodedFrame, checkedPayload
+from .outbox import LARGE, MOST_UNKNOWN, SMALL, Outbox
 from .reasons import CloseReason
 from .room import Room
 
-_MOST_LARGER: Final = UNKNOWN // 4
+_MOST_LARGER: Final = MOST_UNKNOWN * SMALL // 4
+_MOST_PIECES: Final = 2 * MOST_UNKNOWN
 
 
 @implementer(IOutgoing, IPushProducer)
@@ -47,6 +49,9 @@ class OutgoingFrames(Protocol):
         "_outbox",
         "_outgoing",
         "_pack",
+        "_posted",
+        "_postedID",
+        "_postedType",
         "_protocolID",
         "_settings",
         "_turn",
@@ -78,14 +83,70 @@ class OutgoingFrames(Protocol):
         self._version = links.encode.version
         self._mostPlain = min(links.encode.mostPlain, SMALL)
         self._outbox = Outbox()
-        self._protocolID = 0
+        self._protocolID = self._postedID = self._postedType = 0
         self._forgetTurn()
 
     def _forgetTurn(self) -> None:
         """Nothing has been queued in this turn."""
         self._outgoing: list[bytes] = []
+        self._posted: list[bytes] = []
         self._hasLarge = False
         self._larger = self._counted = self._countedBytes = 0
+
+    def post(self, protocolID: int, packetType: int, payload: bytes) -> None:
+        """Queue a message that nobody answers; see L{ISession.post}."""
+        posted = self._posted
+        if (
+            posted
+            and protocolID == self._postedID
+            and packetType == self._postedType
+            and isinstance(payload, bytes)
+            and len(payload) <= self._mostPlain
+        ):
+            posted.append(payload)
+            if len(posted) == MOST_UNKNOWN:
+                self.gather()
+        elif len(checkedPayload(payload)) > self._mostPlain:
+            seq = self._links.nextSeq()
+            self.write(protocolID, self._encode(protocolID, packetType, seq, payload))
+        elif self._beginPosting(protocolID, packetType):
+            self._posted.append(payload)
+
+    def postAll(self, protocolID: int, packetType: int, payloads: Iterable[bytes]) -> int:
+        """Queue such messages until there is no room; see L{ISession.postAll}."""
+        self._encode(protocolID, packetType, 0, b"")
+        waiting, posted = iter(payloads), 0
+        try:
+            while self.closeReason is None and (some := list(islice(waiting, MOST_UNKNOWN))):
+                if set(map(type, some)) == {bytes}:
+                    sizes = set(map(len, some))
+                    if max(sizes) <= self._mostPlain:
+                        if not self._beginPosting(protocolID, packetType):
+                            break
+                        self.gather()
+                        self._gatherPosted(some, sizes)
+                        posted += len(some)
+                        continue
+                for payload in some:
+                    self.post(protocolID, packetType, payload)
+                    posted += 1
+        except PeerBusy:
+            pass
+        return posted
+
+    def _beginPosting(self, protocolID: int, packetType: int) -> bool:
+        """
+        See to it that messages of a kind may be posted.
+
+        @return: whether anything leaves at all.
+        @raise PeerBusy: no more may wait.
+        @raise EncodingError: a number does not fit its field.
+        """
+        if protocolID != self._postedID or packetType != self._postedType:
+            self._encode(protocolID, packetType, 0, b"")
+            self.gather()
+            self._postedID, self._postedType = protocolID, packetType
+        return bool(self._outgoing or self._posted) or self._beginTurn()
 
     def write(self, protocolID: int, frame: EncodedFrame) -> None:
         """
@@ -93,10 +154,13 @@ class OutgoingFrames(Protocol):
 
         @raise PeerBusy: more waits than L{Settings.maxQueue}.
         """
-        if self._outgoing or self._beginTurn():
+        if self._posted:
+            self.gather()
+        outgoing = self._outgoing
+        if outgoing or self._beginTurn():
             if protocolID != self._protocolID:
                 self._turnTo(protocolID)
-            self._outgoing += frame
+            outgoing += frame
             size = len(frame[1])
             if size > self._mostPlain:
                 if size >= LARGE:
@@ -104,45 +168,29 @@ class OutgoingFrames(Protocol):
                 self._larger += size
                 if self._larger >= _MOST_LARGER:
                     self.gather()
+            if len(outgoing) == _MOST_PIECES:
+                self.gather()
 
     def send(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
         """Encode a message, and queue its frame; see L{ISession.send}."""
+        if self._posted:
+            self.gather()
         outgoing = self._outgoing
         if not outgoing and not self._beginTurn():
             return
-        size = len(payload)
+        size = len(checkedPayload(payload))
         if size <= self._mostPlain and protocolID == self._protocolID:
             # Most messages are small; a call of the encoder would take as long as all of this.
             pack = self._pack
             try:
                 header = pack(self._headerSize + size, self._version, protocolID, packetType, seq)
                 outgoing += header, payload
+                if len(outgoing) == _MOST_PIECES:
+                    self.gather()
                 return
             except struct.error:
                 pass  # The encoder says which number does not fit.
         self.write(protocolID, self._encode(protocolID, packetType, seq, payload))
-
-    def sendMany(self, protocolID: int, packetType: int, payloads: Iterable[bytes]) -> int:
-        """Send messages until there is no room; see L{ISession.sendMany}."""
-        # After this, only a payload that is too long does not fit a frame.
-        self._encode(protocolID, packetType, 0, b"")
-        nextSeq, pack, mostPlain = self._links.nextSeq, self._pack, self._mostPlain
-        headerSize, version = self._headerSize, self._version
-        sent = 0
-        try:
-            for payload in payloads:
-                seq, size = nextSeq(), len(payload)
-                if self._outgoing and size <= mostPlain and protocolID == self._protocolID:
-                    header = pack(headerSize + size, version, protocolID, packetType, seq)
-                    self._outgoing += header, payload
-                elif self.closeReason is None:
-                    self.send(protocolID, packetType, seq, payload)
-                else:
-                    break
-                sent += 1
-        except PeerBusy:
-            pass
-        return sent
 
     def _beginTurn(self) -> bool:
         """
@@ -216,7 +264,21 @@ class OutgoingFrames(Protocol):
             put(self._outgoing)
             frames = len(self._outgoing) // 2 - self._counted
             self._count(frames, outbox.size - before - self._countedBytes)
-            self._forgetTurn()
+            self._outgoing = []
+            self._hasLarge = False
+            self._larger = self._counted = self._countedBytes = 0
+        if self._posted:
+            posted, self._posted = self._posted, []
+            self._gatherPosted(posted, set(map(len, posted)))
+
+    def _gatherPosted(self, payloads: list[bytes], sizes: set[int]) -> None:
+        """Make frames of messages of the kind that is posted."""
+        protocolID, links = self._postedID, self._links
+        seqs = links.takeSeqs(len(payloads))
+        frames = self._encode.together(protocolID, self._postedType, seqs, payloads, sizes)
+        self._outbox.append(frames)
+        self.counts.framesSent += len(payloads)
+        links.sent(protocolID, len(payloads), len(frames))
 
     def drop(self) -> None:
         """Forget what is queued: it is not sent any more."""

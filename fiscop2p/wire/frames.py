@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Final, TypeAlias
 
 from ..errors import EncodingError, FrameTooLong, FrameTooShort
 from .compression import THRESHOLD, compress, decompress
 from .dialect import COMPRESSED, Dialect
-from .runs import AlikeRun, LooseRun, Run, countAlike
+from .runs import AlikeRun, LooseRun, Run, countAlike, layAlike
 
 MAX_FRAME_LENGTH: Final = 100 * 1024 * 1024
 """The longest frame, header included, that FISCO BCOS 2.8 and newer accept."""
@@ -73,7 +73,7 @@ class FrameEncoder:
 
         @raise EncodingError: the message is too long, or a number does not fit its field.
         """
-        size = len(payload)
+        size = len(checkedPayload(payload))
         if size > self._most:
             raise EncodingError(
                 f"a message of {size} bytes, {self._most} are the most; send it in parts"
@@ -90,6 +90,32 @@ class FrameEncoder:
         except struct.error:
             return header(size, protocolID, packetType, seq), payload
 
+    def together(
+        self,
+        protocolID: int,
+        packetType: int,
+        seqs: range,
+        payloads: Sequence[bytes],
+        sizes: set[int],
+    ) -> bytes | bytearray:
+        """
+        Make the frames of messages of one kind, whose numbers are known to fit their fields.
+
+        @param sizes: of the payloads; none is above L{mostPlain}.
+        """
+        pack, headerSize, version = self.pack, self.headerSize, self.version
+        if len(sizes) == 1:
+            length = headerSize + len(payloads[0])
+            header = pack(length, version, protocolID, packetType, 0)
+            return layAlike(header, seqs, payloads)
+        pieces = [b""] * (2 * len(payloads))
+        pieces[::2] = [
+            pack(headerSize + len(payload), version, protocolID, packetType, seq)
+            for seq, payload in zip(seqs, payloads, strict=True)
+        ]
+        pieces[1::2] = payloads
+        return b"".join(pieces)
+
     def _tryToCompress(self, protocolID: int, payload: bytes) -> bytes | None:
         """Compress, unless what is sent under this protocolID has not shrunk for a while."""
         futile = self._futile.get(protocolID, 0)
@@ -98,6 +124,17 @@ class FrameEncoder:
             block = compress(payload)
         self._futile[protocolID] = futile + 1 if block is None else 0
         return block
+
+
+def checkedPayload(payload: bytes) -> bytes:
+    """
+    Let pass what can be sent.
+
+    @raise EncodingError: it is not bytes.
+    """
+    if isinstance(payload, bytes):
+        return payload
+    raise EncodingError(f"a payload is bytes, not {type(payload).__name__}")
 
 
 class FrameParser:

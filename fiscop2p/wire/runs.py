@@ -162,3 +162,17 @@ def countAlike(data: bytes | memoryview, length: int, headerSize: int, count: in
     if heads.count(first) == count:
         return count
     return next(index for index, head in enumerate(heads) if head != first)
+
+
+def layAlike(header: bytes, seqs: Sequence[int], payloads: Sequence[bytes]) -> bytearray:
+    """
+    Make frames of payloads of one length.
+
+    @param header: that of one of these frames; the seqs replace its seq.
+    """
+    frames = bytearray(header).join((b"", *payloads))
+    length, before = len(header) + len(payloads[0]), len(header) - SEQ_SIZE
+    numbers = struct.pack(f">{len(seqs)}I", *seqs)
+    for byte in range(SEQ_SIZE):
+        frames[before + byte :: length] = numbers[byte::SEQ_SIZE]
+    return frames

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.errors import PeerAbsent, PeerBusy, RequestTimeout
 from fiscop2p.interfaces import Message
-from fiscop2p.links.outbox import SMALL, UNKNOWN
+from fiscop2p.links.outbox import MOST_UNKNOWN, SMALL
 from fiscop2p.settings import Overflow, Settings
 from fiscop2p.testing import MemoryNetwork
 from tests.strangers import logLines
@@ -17,6 +17,7 @@ from tests.strangers import logLines
 MIB = 1 << 20
 NOISE = Random(1).randbytes(3 * MIB)
 MOST = 2 * MIB
+UNKNOWN = MOST_UNKNOWN * SMALL
 PASSED_ON = MIB
 """Bytes that the transport and the path may hold beside the queue."""
 
