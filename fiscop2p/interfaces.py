@@ -153,6 +153,7 @@ class ILinks(Interface):
     noise = Attribute("L{Noise}: what bounds complaints about peers.")
     linkLog = Attribute("L{LinkLog}: what is logged about links.")
     turn = Attribute("L{Turn}: what is queued, and when it leaves.")
+    attention = Attribute("L{Attention}: what keeps the reactor awake when something may come.")
     limiter = Attribute("L{RateLimiter} or L{None}: what the outgoing bandwidth allows.")
     tally = Attribute("L{Tally}: what is counted of all links.")
 

@@ -22,6 +22,7 @@ from ..traffic.volume import Volume
 from ..wire.dialect import AMOP, TOPIC
 from ..wire.frames import EncodedFrame, FrameEncoder
 from .admission import Admission
+from .attention import Attention
 from .counts import Tally
 from .delivery import EachMessage, ManyMessages
 from .factories import AddressState, AddressStatus, PeerClientFactory, PeerServerFactory
@@ -56,6 +57,7 @@ class Links:
     @ivar noise: what bounds complaints about peers.
     @ivar linkLog: what is logged about links.
     @ivar turn: what is queued, and when it leaves.
+    @ivar attention: what keeps the reactor awake.
     @ivar sessionOpened: L{Event} of a session: it may be written to.
     @ivar sessionClosed: L{Event} of a session: it has ended.
     @ivar handlers: who takes those of each protocolID for an application.
@@ -91,6 +93,7 @@ class Links:
         self.receivers: dict[int, Receiver] = {}
         self.moduleReceivers: dict[int, ModuleReceiver] = {}
         self.turn = Turn(reactor)
+        self.attention = Attention(reactor)
         self.encode = FrameEncoder(settings.dialect, settings.compress, settings.maxFrameLength)
         self._nextSeq = _FIRST_SEQ
         self.sessionOpened: Event[ISession] = Event()
@@ -154,6 +157,7 @@ class Links:
             if loop.running:
                 loop.stop()
         self.noise.stop()
+        self.attention.stop()
         self._running = False
         for client in self._clients.values():
             client.stop()

@@ -90,6 +90,7 @@ class PeerProtocol(OutgoingFrames):
     latency: float | None = None
 
     _timer: IDelayedCall | None = None
+    _isExpecting = False
     _unanswered = 0
     _watched = 0
     _watchedSince = 0.0
@@ -148,6 +149,7 @@ class PeerProtocol(OutgoingFrames):
         if self.closeReason is not None:
             return
         self.lastReceived = self._clock.seconds()
+        self._links.attention.came()
         self._turn.hold()
         isWatching = self._watched in self._waiting
         try:
@@ -284,6 +286,9 @@ class PeerProtocol(OutgoingFrames):
     def flush(self) -> None:
         """Send what is queued; see L{OutgoingFrames.flush}."""
         super().flush()
+        if self._isExpecting:
+            self._isExpecting = False
+            self._links.attention.expect()
         if self._waiting and self._watched not in self._waiting:
             # Taking the time of every request would cost as much as much else that is done for it.
             self._watched = next(reversed(self._waiting))
@@ -327,6 +332,7 @@ class PeerProtocol(OutgoingFrames):
         seq: int = self._links.nextSeq()
         self.send(protocolID, packetType, seq, payload)
         self._pending.add(seq, answered, failed, timeout)
+        self._isExpecting = True
         return seq
 
     def respond(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
@@ -340,6 +346,8 @@ class PeerProtocol(OutgoingFrames):
             self.flush()
         try:
             self.send(-protocolID, packetType, seq, payload)
+            # Who has waited for an answer often asks again at once.
+            self._isExpecting = True
         except PeerBusy as error:
             self.abort(CloseReason.OVERFLOW, str(error))
 
