@@ -349,10 +349,12 @@ class P2PService(MultiService):
         if protocolID <= 0:
             raise _notARequest(protocolID)
         frame = self._makeFrame(protocolID, packetType, self._nextSeq(), payload)
-        reached = 0
-        for session in self.registry.sessions:
-            reached += session.offer(protocolID, frame)
-        return reached
+        sessions = self.registry.sessions
+        missed = 0
+        for session in sessions:
+            if not session.offer(protocolID, frame):
+                missed += 1
+        return len(sessions) - missed
 
     def bulkSender(self, nodeID: str, *, protocolID: int, packetType: int = 0) -> IConsumer:
         """

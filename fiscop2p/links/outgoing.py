@@ -229,6 +229,17 @@ class OutgoingFrames(Protocol):
 
     def offer(self, protocolID: int, frame: EncodedFrame) -> bool:
         """Like L{write}; tells whether there was room."""
+        outgoing = self._outgoing
+        if (
+            outgoing
+            and protocolID == self._protocolID
+            and len(frame[1]) <= self._mostPlain
+            and not self._posted
+        ):
+            outgoing += frame
+            if len(outgoing) == _MOST_PIECES:
+                self.gather()
+            return True
         try:
             self.write(protocolID, frame)
         except PeerBusy:

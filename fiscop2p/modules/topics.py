@@ -8,7 +8,7 @@ FISCO BCOS 2.x: topics are made known by status sync (module 2); messages are AM
 from __future__ import annotations
 
 from binascii import hexlify
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
 from os import urandom
@@ -56,6 +56,8 @@ from .verification import Verification
 _MOST_SHOWN: Final = 1000
 """Characters of a peer's topics that are logged."""
 
+_LAST_DIGITS: Final = [b"%02x" % number for number in range(256)]
+
 _MAX_STATE_SIZE: Final = MAX_TOPICS * (MAX_TOPIC_LENGTH + 1)
 
 
@@ -78,8 +80,7 @@ class Topics:
         self._links = links
         self._registry = registry
         self.subscribers = Subscribers(links.noise)
-        self._prefix = hexlify(urandom(8))
-        self._counter = count()
+        self._nextSeq = _seqs(hexlify(urandom(8))).__next__
         self.verification = Verification(links, registry)
         self.sync = SeqSync("topic", TOPIC, links, self._learnt, announceUnset=True)
         self.sync.confirmed.subscribe(self.verification.tryAgain)
@@ -189,9 +190,6 @@ class Topics:
     def channelMessage(self, kind: int, body: bytes) -> bytes:
         """Make a channel frame with a seq that no other has."""
         return ChannelMessage(kind, self._nextSeq(), SUCCESS, body).encode()
-
-    def _nextSeq(self) -> bytes:
-        return b"%s%016x" % (self._prefix, next(self._counter))
 
     def acquireBandwidth(self, topic: str, size: int) -> None:
         """
@@ -410,3 +408,10 @@ class _TopicRequest:
         if self._asked is not None:
             session, seq = self._asked
             session.forget(seq)
+
+
+def _seqs(prefix: bytes) -> Iterator[bytes]:
+    """32 hexadecimal digits that do not come again; made by the hundred, for that is quicker."""
+    for number in count():
+        before = prefix + b"%014x" % number
+        yield from [before + last for last in _LAST_DIGITS]

@@ -73,7 +73,9 @@ class FrameEncoder:
 
         @raise EncodingError: the message is too long, or a number does not fit its field.
         """
-        size = len(checkedPayload(payload))
+        if not isinstance(payload, bytes):
+            checkedPayload(payload)
+        size = len(payload)
         if size > self._most:
             raise EncodingError(
                 f"a message of {size} bytes, {self._most} are the most; send it in parts"
@@ -126,7 +128,7 @@ class FrameEncoder:
         return block
 
 
-def checkedPayload(payload: bytes) -> bytes:
+def checkedPayload(payload: object) -> bytes:
     """
     Let pass what can be sent.
 

@@ -21,9 +21,9 @@ class CountingClock(VirtualClock):
 
     turns = 0
 
-    def callLater(self, delay, callable, *args, **kw):  # type: ignore[no-untyped-def]
+    def callLater(self, delay, *rest, **kw):  # type: ignore[no-untyped-def]
         self.turns += not delay
-        return super().callLater(delay, callable, *args, **kw)
+        return super().callLater(delay, *rest, **kw)
 
 
 class AttentionTests(SynchronousTestCase):
