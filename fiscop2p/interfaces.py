@@ -87,6 +87,13 @@ class ILinkProtocol(IProtocol, IHandshakeListener):
     our CA and its key; only then C{dataReceived}; C{connectionLost} whenever it ends.
     """
 
+    def dataReceived(data: bytes | memoryview) -> None:
+        """
+        Bytes of the peer have come.
+
+        @param data: a view is of bytes that are others once this has returned.
+        """
+
 
 class IPeerTLS(Interface):
     """From a raw transport to an authenticated one; see L{fiscop2p.tls}."""

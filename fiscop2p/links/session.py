@@ -144,7 +144,7 @@ class PeerProtocol(OutgoingFrames):
             transport.registerProducer(self, True)
             self._links.opened(self)
 
-    def dataReceived(self, data: bytes) -> None:
+    def dataReceived(self, data: bytes | memoryview) -> None:
         """Take frames out of the stream, and each to the one it is for."""
         if self.closeReason is not None:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Iterable
 from functools import partial
+from time import monotonic
 from typing import Any, Final, cast
 
 from twisted.internet.error import ConnectionDone
@@ -25,9 +26,14 @@ from zope.interface import implementer
 from ..errors import HandshakeFailed
 from ..interfaces import ILinkProtocol
 
-_READ_SIZE: Final = 128 * 1024
+_LEAST_READ: Final = 16 * 1024
+_MOST_READ: Final = 512 * 1024
 """Bytes that are read at a time.  With less a turn of the reactor costs as much as what is done in
-it; with more a flood of small frames makes others wait."""
+it."""
+
+_READ_TIME: Final = 0.002
+"""Seconds that what is read at a time shall take, so that a flood of small frames does not make
+others wait."""
 
 _HANDSHAKE_PIECE: Final = 512
 """Bytes of the handshake that OpenSSL is given at a time: it keeps the room that they take."""
@@ -35,8 +41,8 @@ _HANDSHAKE_PIECE: Final = 512
 _WRITE_SLICE: Final = 384 * 1024
 _QUEUE_HIGH: Final = 64 * 1024
 
-# Plaintext is copied out of it before anybody is called, so all links of a process share it.
-_readBuffer = memoryview(bytearray(_READ_SIZE))
+# All links of a process share them; there is more than one only if a link is read while another is.
+_readBuffers: list[memoryview] = []
 
 
 @implementer(ITransport, IConsumer, IPushProducer)
@@ -69,6 +75,7 @@ class MemoryTLSTransport(Protocol):
         self._producer: IPushProducer | None = None
         self._producerPaused = False
         self._socket: Any = None
+        self._tcp: Any = None
 
     # What the transport below tells us.
 
@@ -76,8 +83,8 @@ class MemoryTLSTransport(Protocol):
         below: Any = self.transport
         if ITCPTransport.providedBy(below) and ISystemHandle.providedBy(below):
             self._socket = below.getHandle()
-            tcp: Any = below
-            tcp.bufferSize = _READ_SIZE
+            self._tcp = below
+            self._tcp.bufferSize = _MOST_READ
         below.registerProducer(_Drained(self._drained), False)
         self._wrapped.makeConnection(self)
         if not self._closing:
@@ -86,6 +93,7 @@ class MemoryTLSTransport(Protocol):
     def dataReceived(self, data: bytes) -> None:
         if self._closing:
             return
+        began = monotonic()
         rest = memoryview(data)
         while rest and not self._closing:
             size = _HANDSHAKE_PIECE if self._handshaking else len(rest)
@@ -95,6 +103,16 @@ class MemoryTLSTransport(Protocol):
                 self._handshake()
             if not self._handshaking:
                 self._deliver()
+        if self._tcp is not None and len(data) >= self._tcp.bufferSize:
+            self._pace(monotonic() - began)
+
+    def _pace(self, seconds: float) -> None:
+        """Read more at a time, or less, after what was read has taken so long."""
+        size = self._tcp.bufferSize
+        if seconds > _READ_TIME:
+            self._tcp.bufferSize = max(size // 2, _LEAST_READ)
+        elif seconds < _READ_TIME / 3:
+            self._tcp.bufferSize = min(size * 2, _MOST_READ)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._closing = True
@@ -136,18 +154,22 @@ class MemoryTLSTransport(Protocol):
         """Decrypt all that has arrived, and hand it up at once."""
         end: Callable[[], None] | None = None
         more = True
-        while more and not self._closing:
-            filled, more, end = self._decrypt()
-            if self._outgoing.pending:
-                self._flushBelow()
-            if filled:
-                self._wrapped.dataReceived(bytes(_readBuffer[:filled]))
+        buffer = _readBuffers.pop() if _readBuffers else memoryview(bytearray(_MOST_READ))
+        try:
+            while more and not self._closing:
+                filled, more, end = self._decrypt(buffer)
+                if self._outgoing.pending:
+                    self._flushBelow()
+                if filled:
+                    self._wrapped.dataReceived(buffer[:filled])
+        finally:
+            _readBuffers.append(buffer)
         if end is not None and not self._closing:
             end()
 
-    def _decrypt(self) -> tuple[int, bool, Callable[[], None] | None]:
+    def _decrypt(self, buffer: memoryview) -> tuple[int, bool, Callable[[], None] | None]:
         """
-        Fill the read buffer.
+        Fill a buffer.
 
         @return: how many bytes there are, whether there may be more, and how the stream ends if
             this was its end.
@@ -155,8 +177,8 @@ class MemoryTLSTransport(Protocol):
         tls, incoming = self._tls, self._incoming
         filled = 0
         try:
-            while filled < _READ_SIZE:
-                count = cast(int, tls.read(_READ_SIZE - filled, _readBuffer[filled:]))
+            while filled < _MOST_READ:
+                count = cast(int, tls.read(_MOST_READ - filled, buffer[filled:]))
                 if not count:
                     return filled, False, self._closeBelow
                 filled += count

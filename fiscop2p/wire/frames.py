@@ -174,10 +174,10 @@ class FrameParser:
             return len(self._tail)
         return self._dialect.headerSize + self._unfinished.held
 
-    def feed(self, data: bytes) -> Generator[Run, None, None]:
+    def feed(self, data: bytes | memoryview) -> Generator[Run, None, None]:
         """
         Take the next chunk of the stream; the result must be iterated to its end, unless the stream
-        has ended.
+        has ended.  Nothing of C{data} is kept beyond that, and no run may be.
 
         Frames before a faulty one are yielded before the error is raised.
 
@@ -194,7 +194,7 @@ class FrameParser:
             self.frames += 1
             yield self._single(finished.header, finished.payload())
         elif self._tail:
-            data, self._tail = self._tail + data, b""
+            data, self._tail = b"".join((self._tail, data)), b""
         end, headerSize = len(data), self._dialect.headerSize
         unpack = self._dialect.layout.unpack_from
         while end - position >= headerSize:
@@ -203,15 +203,20 @@ class FrameParser:
             if header[0] == self._steady:
                 run = self._takeAlike(data, position, header)
             if run is None:
+                if isinstance(data, memoryview):
+                    data, position = bytes(data[position:]), 0
+                    end = len(data)
                 run = self._takeRun(data, position, header)
                 if run is None:
                     return
             self.frames += run.count
             position += run.size
             yield run
-        self._tail = data[position:]
+        self._tail = bytes(data[position:])
 
-    def _takeAlike(self, data: bytes, position: int, header: Header) -> AlikeRun | None:
+    def _takeAlike(
+        self, data: bytes | memoryview, position: int, header: Header
+    ) -> AlikeRun | None:
         """Take frames that have the length of those before them, if there are some."""
         length, version, protocolID, packetType, _ = header
         fits = min((len(data) - position) // length, self._most)
@@ -289,7 +294,7 @@ class _UnfinishedFrame:
         self._parts = [first]
         self._trickle = bytearray()
 
-    def take(self, data: bytes) -> int:
+    def take(self, data: bytes | memoryview) -> int:
         """
         Take what belongs to this frame.
 
@@ -298,7 +303,7 @@ class _UnfinishedFrame:
         taken = min(self.missing, len(data))
         self.missing -= taken
         self.held += taken
-        part = data[:taken]
+        part = bytes(data[:taken])
         # Small parts are joined as they come: a list of single bytes costs 50 times their size.
         if taken >= _SMALL_PART:
             self._joinTrickle()

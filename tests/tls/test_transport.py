@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ssl
+from itertools import count
 from pathlib import Path
 from random import randbytes
+from types import SimpleNamespace
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
+import fiscop2p.tls.transport
 from fiscop2p.chain.authority import Authority
 from fiscop2p.testing.clock import VirtualClock
 from fiscop2p.testing.fabric import Fabric, MemoryReactor
@@ -218,3 +221,42 @@ class TransportTests(SynchronousTestCase):
         self.advance()
         self.assertEqual(self.server.told, ["connected", "lost"])
         self.assertIn("resumed a session", self.client.reason.getErrorMessage())
+
+    def pace(self, seconds: float, size: int) -> int:
+        """How much is read at a time after much has come, each read of which took so long."""
+        times = count(0.0, seconds)
+        self.patch(fiscop2p.tls.transport, "monotonic", lambda: next(times))
+        self.server.transport._tcp = tcp = SimpleNamespace(bufferSize=size)
+        self.client.transport.write(randbytes(2_000_000))
+        self.advance()
+        return tcp.bufferSize
+
+    def test_pace(self) -> None:
+        """As much is read as is dealt with in two milliseconds."""
+        self.connect()
+        self.assertEqual(self.pace(0.003, 65_536), 16_384)
+        self.assertEqual(self.pace(0.001, 32_768), 32_768)
+        self.assertGreater(self.pace(0.0001, 16_384), 32_768)
+
+    def test_readWhileReading(self) -> None:
+        """What a link has read stays as it is while its owner has another one read."""
+        self.connect()
+        first, pieces = self.server, []
+        self.server = Upper()
+        client, self.client = self.client, Upper()
+        self.reactor.connectTCP(
+            "10.0.0.2", 1, Dialler(lambda: MemoryTLSTransport(self.context, True, self.client))
+        )
+        self.advance()
+
+        def dataReceived(data: memoryview) -> None:
+            before = bytes(data)
+            self.client.transport.write(randbytes(100_000))
+            self.advance()
+            pieces.append(before == data)
+
+        first.dataReceived = dataReceived
+        client.transport.write(randbytes(50_000))
+        self.advance()
+        self.assertEqual(len(self.server.data), len(pieces) * 100_000)
+        self.assertTrue(pieces and all(pieces))
