@@ -10,11 +10,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain
 from typing import Any, Final, TypeAlias
 
 _TOGETHER: Final = 64
-"""Frames that one struct unpacks."""
+"""Frames that one struct unpacks, at the most; a power of two."""
 
 SEQ_SIZE: Final = 4
 """Bytes of the seq, which ends the header in both dialects."""
@@ -134,18 +133,18 @@ def cutEach(pattern: str, block: bytes | memoryview, count: int) -> list[Any]:
     @return: the parts of the first frame, of the second, and so on.
     """
     parts: list[Any] = []
-    one = _cutter(pattern, 1)
-    whole = count // _TOGETHER * _TOGETHER * one.size
-    if whole:
-        many = _cutter(pattern, _TOGETHER)
-        for position in range(0, whole, many.size):
-            parts += many.unpack_from(block, position)
-    rest = memoryview(block)[whole : count * one.size]
-    parts += chain.from_iterable(one.iter_unpack(rest))
+    position, times = 0, _TOGETHER
+    while count:
+        while times > count:
+            times //= 2
+        cutter = _cutter(pattern, times)
+        parts += cutter.unpack_from(block, position)
+        position += cutter.size
+        count -= times
     return parts
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=512)
 def _cutter(pattern: str, times: int) -> struct.Struct:
     return struct.Struct(">" + pattern * times)
 
