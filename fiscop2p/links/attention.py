@@ -18,8 +18,8 @@ class Attention:
     Keeps the reactor awake for a moment when something is expected to come.
 
     To fall asleep and to be woken again takes longer than all else that is done for a request, and
-    many an answer comes within that time.  So after a request, and after an answer, the reactor
-    looks some times before it sleeps.
+    many an answer comes within that time.  So after a request, after an answer, and while a stream
+    comes, the reactor looks some times before it sleeps.
 
     That pays where what is expected does come in time, which is learnt: where more often than not
     nothing has come, it is tried again only every 64th time.

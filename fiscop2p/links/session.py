@@ -52,6 +52,9 @@ PROBE_TIMEOUT: Final = 5.0
 MISSED: Final = 1.5
 """After so many heartbeats without a sign of the peer, it has missed one."""
 
+_STREAM: Final = 16 * 1024
+"""Who has sent more than so many bytes at a time probably goes on."""
+
 _PIECES_OF_ANSWERS: Final = 2 * 32
 
 T = TypeVar("T")
@@ -165,6 +168,8 @@ class PeerProtocol(OutgoingFrames):
         finally:
             # Answers leave now, not a turn later.
             self._turn.flush()
+            if len(data) > _STREAM:
+                self._links.attention.expect()
             self.counts.bytesReceived += len(data)
             self.counts.framesReceived = self._parser.frames
             if isWatching and self._watched not in self._waiting:

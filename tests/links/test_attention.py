@@ -4,6 +4,8 @@ Tests for L{fiscop2p.links.attention}.
 
 from __future__ import annotations
 
+from random import randbytes
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.errors import PeerLeft
@@ -132,6 +134,14 @@ class RequestTests(SynchronousTestCase):
         self.a.broadcast(b"", protocolID=self.protocolID)
         self.network.advance(0.1)
         self.assertEqual(self.expected, [])
+
+    def test_stream(self) -> None:
+        """Who has sent much at a time probably goes on."""
+        self.b.handle(self.protocolID + 1, lambda message: None)
+        for size, expected in ((16_000, []), (17_000, ["answers"])):
+            self.a.send(self.b.nodeID, randbytes(size), protocolID=self.protocolID + 1)
+            self.network.advance(0.1)
+            self.assertEqual(self.expected, expected)
 
     def test_stopped(self) -> None:
         """A node that has stopped keeps nothing awake."""
