@@ -28,11 +28,10 @@ from ..interfaces import ILinkProtocol
 
 _LEAST_READ: Final = 16 * 1024
 _MOST_READ: Final = 512 * 1024
-"""Bytes that are read at a time.  With less a turn of the reactor costs as much as what is done in
-it."""
+"""Bytes that are read at a time, within these limits: the more, the less each costs."""
 
 _READ_TIME: Final = 0.002
-"""Seconds that what is read at a time shall take, so that a flood of small frames does not make
+"""Seconds that it should take to deal with them, so that a flood of small frames does not make
 others wait."""
 
 _HANDSHAKE_PIECE: Final = 512
@@ -84,7 +83,6 @@ class MemoryTLSTransport(Protocol):
         if ITCPTransport.providedBy(below) and ISystemHandle.providedBy(below):
             self._socket = below.getHandle()
             self._tcp = below
-            self._tcp.bufferSize = _MOST_READ
         below.registerProducer(_Drained(self._drained), False)
         self._wrapped.makeConnection(self)
         if not self._closing:
@@ -107,12 +105,10 @@ class MemoryTLSTransport(Protocol):
             self._pace(monotonic() - began)
 
     def _pace(self, seconds: float) -> None:
-        """Read more at a time, or less, after what was read has taken so long."""
+        """Read more at a time, or less, after a full read has taken so long."""
         size = self._tcp.bufferSize
-        if seconds > _READ_TIME:
-            self._tcp.bufferSize = max(size // 2, _LEAST_READ)
-        elif seconds < _READ_TIME / 3:
-            self._tcp.bufferSize = min(size * 2, _MOST_READ)
+        wanted = size * _READ_TIME / max(seconds, _READ_TIME / 2)
+        self._tcp.bufferSize = min(max(int(wanted), _LEAST_READ), _MOST_READ)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._closing = True
