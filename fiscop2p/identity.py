@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import stat
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,7 +91,9 @@ def identityOf(certificate: x509.Certificate) -> Identity:
         raise BadCertificate(f"the certificate's extensions cannot be read: {error}") from None
     if constraints.ca:
         raise BadCertificate("the certificate is that of a CA (basicConstraints CA:TRUE)")
-    return Identity(nodeIDOf(key), commonName(certificate.issuer), commonName(certificate.subject))
+    # Most nodes have their agency in common.
+    agency = sys.intern(commonName(certificate.issuer))
+    return Identity(nodeIDOf(key), agency, commonName(certificate.subject))
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ class EndpointConnector:
     the factory that a connection was lost; the protocol has to.
     """
 
+    __slots__ = ("_attempt", "_endpoint", "_factory")
+
     def __init__(self, endpoint: IStreamClientEndpoint, factory: ClientFactory) -> None:
         self._endpoint = endpoint
         self._factory = factory

@@ -19,6 +19,8 @@ class DroppingOutbox(Outbox):
     over, which is never looked at again.
     """
 
+    __slots__ = ("_mayDrop", "_unpack", "_whole")
+
     def __init__(self, dialect: Dialect, mayDrop: Callable[[Header], bool]) -> None:
         """
         @param mayDrop: tells whether a frame that waits may be dropped.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -32,6 +32,7 @@ class LinkRecord:
     @ivar reason: why it ended, or L{None} while it stands.
     @ivar detail: the same in a sentence.
     @ivar duration: how many seconds it stood, or L{None} while it does.
+    @ivar began: when C{opened} was, by the clock that durations are measured by.
     """
 
     opened: float
@@ -40,6 +41,7 @@ class LinkRecord:
     reason: CloseReason | None = None
     detail: str = ""
     duration: float | None = None
+    began: float = 0.0
 
 
 class LinkHistory:
@@ -55,17 +57,18 @@ class LinkHistory:
         """
         self.closes: Counter[CloseReason] = Counter()
         self._now = now
-        self._nodes: OrderedDict[str, list[tuple[LinkRecord, float]]] = OrderedDict()
-        self._standing: dict[ISession, tuple[LinkRecord, float]] = {}
+        # Tuples, and not an OrderedDict: of most nodes there is one link.
+        self._nodes: dict[str, tuple[LinkRecord, ...]] = {}
+        self._standing: dict[ISession, LinkRecord] = {}
 
     def of(self, nodeID: str) -> list[LinkRecord]:
         """The last links of a node, the oldest first; none if it is not remembered."""
-        return [record for record, _ in self._nodes.get(nodeID, ())]
+        return list(self._nodes.get(nodeID, ()))
 
     def isRestless(self, nodeID: str, clock: float) -> bool:
         """Whether a node has begun as many links in the last minute as are remembered of it."""
-        links = self._nodes.get(nodeID, [])
-        return len(links) == LINKS_KEPT and clock - links[0][1] < _RESTLESS
+        links = self._nodes.get(nodeID, ())
+        return len(links) == LINKS_KEPT and clock - links[0].began < _RESTLESS
 
     def opened(self, session: ISession, clock: float) -> None:
         """
@@ -73,12 +76,10 @@ class LinkHistory:
 
         @param clock: the time that durations are measured by.
         """
-        record = LinkRecord(self._now(), session.address, session.outbound)
-        self._standing[session] = record, clock
-        links = self._nodes.setdefault(session.nodeID, [])
-        links.append((record, clock))
-        del links[:-LINKS_KEPT]
-        self._refresh(session.nodeID)
+        record = LinkRecord(self._now(), session.address, session.outbound, began=clock)
+        self._standing[session] = record
+        links = *self._nodes.get(session.nodeID, ()), record
+        self._refresh(session.nodeID, links[-LINKS_KEPT:])
 
     def closed(self, session: ISession, clock: float) -> None:
         """A link has ended, in whatever stage."""
@@ -87,13 +88,15 @@ class LinkHistory:
             # It was verified, and then not let in.
             self.opened(session, clock)
         if session in self._standing:
-            record, since = self._standing.pop(session)
+            record = self._standing.pop(session)
             record.reason, record.detail = session.closeReason, session.closeDetail
-            record.duration = clock - since
-            self._refresh(session.nodeID)
+            record.duration = clock - record.began
+            if session.nodeID in self._nodes:
+                self._refresh(session.nodeID, self._nodes[session.nodeID])
 
-    def _refresh(self, nodeID: str) -> None:
-        if nodeID in self._nodes:
-            self._nodes.move_to_end(nodeID)
+    def _refresh(self, nodeID: str, links: tuple[LinkRecord, ...]) -> None:
+        """There is news of a node, whose links these are."""
+        self._nodes.pop(nodeID, None)
+        self._nodes[nodeID] = links
         if len(self._nodes) > NODES_KEPT:
-            self._nodes.popitem(last=False)
+            del self._nodes[next(iter(self._nodes))]

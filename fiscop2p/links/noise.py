@@ -24,11 +24,12 @@ class _Complaint(NamedTuple):
     fields: dict[str, object]
 
 
-@dataclass
+@dataclass(slots=True)
 class _Silence:
     """The time after a complaint in which the same one is only counted."""
 
-    ends: IDelayedCall
+    ends: float
+    period: float
     repeated: int = 0
     last: _Complaint | None = None
 
@@ -38,13 +39,15 @@ class Noise:
     Logs the first complaint of a kind at once; the same ones that follow are one line a minute,
     which is the last of them and says C{repeated=N}.
 
-    Where there are more kinds than L{MOST}, the others count as one.
+    Where there are more kinds than L{MOST}, the others count as one.  All have one timer: one for
+    each would take more room than all else that is kept of it.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._running = False
         self._silences: dict[Hashable, _Silence] = {}
+        self._timer: IDelayedCall | None = None
 
     def complain(
         self,
@@ -95,13 +98,31 @@ class Noise:
         self.complain(log, LogLevel.critical, kind, text, PERIOD, **fields)
 
     def _begin(self, kind: Hashable, period: float) -> None:
-        ends = self._clock.callLater(period, self._ended, kind, period)
-        self._silences[kind] = _Silence(ends)
+        ends = self._clock.seconds() + period
+        self._silences[kind] = _Silence(ends, period)
+        self._lookAt(ends)
 
-    def _ended(self, kind: Hashable, period: float) -> None:
+    def _lookAt(self, when: float) -> None:
+        """See at a time, or before, which silences have ended."""
+        wait = max(0.0, when - self._clock.seconds())
+        if self._timer is None:
+            self._timer = self._clock.callLater(wait, self._look)
+        elif when < self._timer.getTime():
+            self._timer.reset(wait)
+
+    def _look(self) -> None:
+        self._timer = None
+        now = self._clock.seconds()
+        ended = [kind for kind, silence in self._silences.items() if silence.ends <= now]
+        for kind in ended:
+            self._ended(kind)
+        if self._silences:
+            self._lookAt(min(silence.ends for silence in self._silences.values()))
+
+    def _ended(self, kind: Hashable) -> None:
         silence = self._silences.pop(kind)
         if silence.last is not None:
-            self._begin(kind, period)
+            self._begin(kind, silence.period)
             _tell(silence)
 
     def start(self) -> None:
@@ -111,9 +132,11 @@ class Noise:
     def stop(self) -> None:
         """Log what is counted, and from now on all."""
         self._running = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         silences, self._silences = self._silences, {}
         for silence in silences.values():
-            silence.ends.cancel()
             _tell(silence)
 
 

@@ -31,6 +31,8 @@ class Outbox:
     @ivar size: how many bytes wait.
     """
 
+    __slots__ = ("_buffers", "size")
+
     def __init__(self) -> None:
         self.size = 0
         # Not a deque: that takes more room than all else that waits on most links.

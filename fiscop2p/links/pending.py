@@ -34,6 +34,17 @@ class PendingRequests:
     @ivar timeouts: how many were not answered in time.
     """
 
+    __slots__ = (
+        "_clock",
+        "_early",
+        "_latest",
+        "_next",
+        "_seconds",
+        "_timer",
+        "requests",
+        "timeouts",
+    )
+
     _log = Logger()
 
     def __init__(self, clock: IReactorTime) -> None:

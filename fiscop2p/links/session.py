@@ -57,6 +57,8 @@ _STREAM: Final = 16 * 1024
 
 _PIECES_OF_ANSWERS: Final = 2 * 32
 
+_NO_REQUESTS: Final[dict[int, Any]] = {}
+
 T = TypeVar("T")
 
 
@@ -92,6 +94,10 @@ class PeerProtocol(OutgoingFrames):
     began = 0.0
     latency: float | None = None
 
+    # Made for the first request: over many a link there is none.
+    _pending: PendingRequests | None = None
+    _waiting = _NO_REQUESTS
+
     _timer: IDelayedCall | None = None
     _isExpecting = False
     _unanswered = 0
@@ -108,8 +114,6 @@ class PeerProtocol(OutgoingFrames):
         self._parser = FrameParser(links.settings.dialect, links.settings.maxFrameLength)
         self._handlers = links.handlers
         self._receivers = links.receivers
-        self._pending = PendingRequests(links.clock)
-        self._waiting = self._pending.requests
         if links.settings.overflow is Overflow.DROP_OLDEST:
             self._outbox = DroppingOutbox(links.settings.dialect, self._mayDrop)
 
@@ -193,13 +197,13 @@ class PeerProtocol(OutgoingFrames):
         if receiver is not None:
             receiver(self, run)
             return
-        answer = self._pending.answer
+        pending = self._pending
         for seq, payload in zip(run.seqs, run.payloads, strict=True):
             if self.closeReason is not None:
                 return
             if protocolID > 0:
                 self._links.unclaimed(self, protocolID, run.packetType, payload)
-            elif not answer(seq, payload):
+            elif pending is None or not pending.answer(seq, payload):
                 self._links.unmatched(self, seq)
 
     def answerBegun(self) -> None:
@@ -246,9 +250,9 @@ class PeerProtocol(OutgoingFrames):
         self.isPaused = False
         self.drop()
         self._links.closed(self)
-        self._pending.failAll(
-            PeerLeft(f"the link to node {abridged(self.nodeID)} ended: {self.closeReason.value}")
-        )
+        if self._pending is not None:
+            ended = f"the link to node {abridged(self.nodeID)} ended: {self.closeReason.value}"
+            self._pending.failAll(PeerLeft(ended))
 
     def _whyLost(self, reason: Failure) -> tuple[CloseReason, str]:
         error = reason.value
@@ -285,7 +289,7 @@ class PeerProtocol(OutgoingFrames):
         return (
             protocolID > 0
             and (protocolID == AMOP or protocolID not in self._receivers)
-            and seq not in self._pending
+            and seq not in self._waiting
         )
 
     def flush(self) -> None:
@@ -294,7 +298,7 @@ class PeerProtocol(OutgoingFrames):
         if self._isExpecting:
             self._isExpecting = False
             self._links.attention.expect()
-        if self._waiting and self._watched not in self._waiting:
+        if self._waiting and self._watched not in self._waiting and self._pending is not None:
             # Taking the time of every request would cost as much as much else that is done for it.
             self._watched = next(reversed(self._waiting))
             self._watchedSince = self._pending.askedAt(self._watched)
@@ -307,7 +311,7 @@ class PeerProtocol(OutgoingFrames):
     @property
     def timeouts(self) -> int:
         """How many were not answered in time."""
-        return self._pending.timeouts
+        return 0 if self._pending is None else self._pending.timeouts
 
     def request(
         self,
@@ -336,6 +340,9 @@ class PeerProtocol(OutgoingFrames):
             )
         seq: int = self._links.nextSeq()
         self.send(protocolID, packetType, seq, payload)
+        if self._pending is None:
+            self._pending = PendingRequests(self._clock)
+            self._waiting = self._pending.requests
         self._pending.add(seq, answered, failed, timeout)
         self._isExpecting = True
         return seq
@@ -358,7 +365,8 @@ class PeerProtocol(OutgoingFrames):
 
     def forget(self, seq: int) -> None:
         """Drop a request; see L{ISession.forget}."""
-        self._pending.forget(seq)
+        if self._pending is not None:
+            self._pending.forget(seq)
 
     def ping(self, callback: Callable[[Outcome], None]) -> None:
         """

@@ -21,6 +21,8 @@ class LinkWatch:
     whatever comes then, it lives.  While we read nothing ourselves its silence says nothing.
     """
 
+    __slots__ = ("_asked", "_frame", "_frameSince", "_session", "_settings")
+
     def __init__(self, session: ISession, settings: Settings) -> None:
         """
         @param session: it is open.

@@ -34,7 +34,7 @@ _READ_TIME: Final = 0.002
 """Seconds that it should take to deal with them, so that a flood of small frames does not make
 others wait."""
 
-_HANDSHAKE_PIECE: Final = 512
+_HANDSHAKE_PIECE: Final = 128
 """Bytes of the handshake that OpenSSL is given at a time: it keeps the room that they take."""
 
 _WRITE_SLICE: Final = 384 * 1024
@@ -83,7 +83,7 @@ class MemoryTLSTransport(Protocol):
         if ITCPTransport.providedBy(below) and ISystemHandle.providedBy(below):
             self._socket = below.getHandle()
             self._tcp = below
-        below.registerProducer(_Drained(self._drained), False)
+        below.registerProducer(_Drained(self), False)
         self._wrapped.makeConnection(self)
         if not self._closing:
             self._handshake()
@@ -119,7 +119,8 @@ class MemoryTLSTransport(Protocol):
             reason = Failure(HandshakeFailed("it closed the connection during the handshake"))
         self._wrapped.connectionLost(reason)
 
-    def _drained(self) -> None:
+    def drained(self) -> None:
+        """The transport below has sent everything."""
         self._blocked = False
         self._pump()
 
@@ -360,11 +361,13 @@ def verifiedChain(tls: ssl.SSLObject) -> list[bytes]:
 class _Drained:
     """Tells when a transport has sent everything: that is when it asks a pull producer for more."""
 
-    def __init__(self, drained: Callable[[], None]) -> None:
-        self._drained = drained
+    __slots__ = ("_above",)
+
+    def __init__(self, above: MemoryTLSTransport) -> None:
+        self._above = above
 
     def resumeProducing(self) -> None:
-        self._drained()
+        self._above.drained()
 
     def stopProducing(self) -> None:
         """The transport is gone, which its connectionLost tells too."""

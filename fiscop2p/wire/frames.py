@@ -149,6 +149,8 @@ class FrameParser:
     @ivar frames: how many frames there were in the chunks that have been gone through.
     """
 
+    __slots__ = ("_dialect", "_limit", "_most", "_steady", "_tail", "_unfinished", "frames")
+
     def __init__(self, dialect: Dialect, maxFrameLength: int = MAX_FRAME_LENGTH) -> None:
         """
         @param maxFrameLength: the most bytes that a frame may have, header included, as well as
