@@ -35,10 +35,16 @@ _READ_TIME: Final = 0.002
 others wait."""
 
 _HANDSHAKE_PIECE: Final = 128
-"""Bytes of the handshake that OpenSSL is given at a time: it keeps the room that they take."""
+"""Bytes of the handshake that OpenSSL is given at a time: it keeps the room that they take as long
+as the link stands."""
+
+_PIECE: Final = 128 * 1024
+"""Bytes of a stream that OpenSSL is given at a time, for the same reason."""
 
 _WRITE_SLICE: Final = 384 * 1024
 _QUEUE_HIGH: Final = 64 * 1024
+
+_BUFFER_SIZE: Final = _MOST_READ + 2 * _PIECE
 
 # All links of a process share them; there is more than one only if a link is read while another is.
 _readBuffers: list[memoryview] = []
@@ -93,14 +99,12 @@ class MemoryTLSTransport(Protocol):
             return
         began = monotonic()
         rest = memoryview(data)
-        while rest and not self._closing:
-            size = _HANDSHAKE_PIECE if self._handshaking else len(rest)
-            self._incoming.write(rest[:size])
-            rest = rest[size:]
-            if self._handshaking:
-                self._handshake()
-            if not self._handshaking:
-                self._deliver()
+        while rest and self._handshaking and not self._closing:
+            self._incoming.write(rest[:_HANDSHAKE_PIECE])
+            rest = rest[_HANDSHAKE_PIECE:]
+            self._handshake()
+        if not self._handshaking and not self._closing:
+            self._deliver(rest)
         if self._tcp is not None and len(data) >= self._tcp.bufferSize:
             self._pace(monotonic() - began)
 
@@ -147,46 +151,50 @@ class MemoryTLSTransport(Protocol):
         self.failure = failure
         self._closeBelow()
 
-    def _deliver(self) -> None:
+    def _deliver(self, data: memoryview) -> None:
         """Decrypt all that has arrived, and hand it up at once."""
         end: Callable[[], None] | None = None
-        more = True
-        buffer = _readBuffers.pop() if _readBuffers else memoryview(bytearray(_MOST_READ))
+        buffer = _readBuffers.pop() if _readBuffers else memoryview(bytearray(_BUFFER_SIZE))
+        filled, isMore = 0, True
         try:
-            while more and not self._closing:
-                filled, more, end = self._decrypt(buffer)
+            while isMore and not self._closing:
+                self._incoming.write(data[:_PIECE])
+                data = data[_PIECE:]
+                count, end = self._decrypt(buffer[filled:])
+                filled += count
                 if self._outgoing.pending:
                     self._flushBelow()
-                if filled:
+                isMore = len(data) > 0 and end is None
+                if filled and (not isMore or filled > _BUFFER_SIZE - 2 * _PIECE):
                     self._wrapped.dataReceived(buffer[:filled])
+                    filled = 0
         finally:
             _readBuffers.append(buffer)
         if end is not None and not self._closing:
             end()
 
-    def _decrypt(self, buffer: memoryview) -> tuple[int, bool, Callable[[], None] | None]:
+    def _decrypt(self, buffer: memoryview) -> tuple[int, Callable[[], None] | None]:
         """
-        Fill a buffer.
+        Decrypt what OpenSSL has been given.
 
-        @return: how many bytes there are, whether there may be more, and how the stream ends if
-            this was its end.
+        @param buffer: has room for it.
+        @return: how many bytes there are, and how the stream ends if this was its end.
         """
         tls, incoming = self._tls, self._incoming
         filled = 0
         try:
-            while filled < _MOST_READ:
-                count = cast(int, tls.read(_MOST_READ - filled, buffer[filled:]))
+            while True:
+                count = cast(int, tls.read(len(buffer), buffer[filled:]))
                 if not count:
-                    return filled, False, self._closeBelow
+                    return filled, self._closeBelow
                 filled += count
-                # Asking first spares the exception at the end of most chunks.
+                # Asking first spares the exception at the end of most pieces.
                 if not incoming.pending and not tls.pending():
-                    return filled, False, None
+                    return filled, None
         except ssl.SSLWantReadError:
-            return filled, False, None
+            return filled, None
         except ssl.SSLError:
-            return filled, False, partial(self._fail, Failure())
-        return filled, True, None
+            return filled, partial(self._fail, Failure())
 
     def _pump(self) -> None:
         """Send what waits, as far as the transport below takes it."""
