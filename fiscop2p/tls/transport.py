@@ -199,37 +199,47 @@ class MemoryTLSTransport(Protocol):
     def _pump(self) -> None:
         """Send what waits, as far as the transport below takes it."""
         while self._queue and not self._blocked and not self._handshaking:
-            self._encryptSlice()
-            self._flushBelow()
+            self._sendBelow(self._encryptSlice())
         if self._producerPaused and self._queued <= _QUEUE_HIGH and self._producer is not None:
             self._producerPaused = False
             self._producer.resumeProducing()
         self._closeIfDone()
 
-    def _encryptSlice(self) -> None:
-        room = _WRITE_SLICE
+    def _encryptSlice(self) -> list[bytes]:
+        """Encrypt the next that waits."""
+        room, pieces = _WRITE_SLICE, []
         while self._queue and room > 0:
             data = memoryview(self._queue[0])
-            written = self._tls.write(data[:room])
+            written = self._tls.write(data[: min(room, _PIECE)])
+            pieces.append(self._outgoing.read())
             room -= written
             self._queued -= written
             if written < len(data):
                 self._queue[0] = data[written:]
             else:
                 del self._queue[0]
+        return pieces
 
     def _flushBelow(self) -> None:
         """Pass on what OpenSSL has for the peer."""
-        data = self._outgoing.read()
-        if data and self._socket is not None and not self._blocked:
+        if self._outgoing.pending:
+            self._sendBelow([self._outgoing.read()])
+
+    def _sendBelow(self, pieces: list[bytes]) -> None:
+        """Send bytes now, as far as the socket takes them."""
+        if self._socket is not None and not self._blocked:
             try:
-                data = data[self._socket.send(data) :]
+                sent = self._socket.sendmsg(pieces)
             except OSError:
-                pass  # The transport below meets the same error, or waits until it can write.
-        if data:
+                sent = 0  # The transport below meets the same error, or waits until it can write.
+            while pieces and sent >= len(pieces[0]):
+                sent -= len(pieces.pop(0))
+            if pieces and sent:
+                pieces[0] = pieces[0][sent:]
+        if pieces:
             self._blocked = True
             transport: Any = self.transport
-            transport.write(data)
+            transport.writeSequence(pieces)
 
     def _closeIfDone(self) -> None:
         if self.disconnecting and not self._queue and self._producer is None and not self._closing:
