@@ -69,8 +69,11 @@ Answered: TypeAlias = Callable[[bytes], object]
 Failed: TypeAlias = Callable[[DeliveryError], object]
 """Told why there is none."""
 
-Receiver: TypeAlias = Callable[["ISession", Run], None]
-"""Takes frames of its protocolID that have come over a link.  It must not raise."""
+Receiver: TypeAlias = Callable[["ISession", Run], Run | None]
+"""
+Takes frames of its protocolID that have come over a link; returns those that it leaves to who takes
+the protocolID from now on.  It must not raise.
+"""
 
 ModuleReceiver: TypeAlias = Callable[["ISession", int, int, bytes], bool]
 """
@@ -243,6 +246,9 @@ class IOutgoing(Interface):
     def flush() -> None:
         """Send it, unless the transport has enough."""
 
+    def abort(reason: CloseReason, detail: str = "") -> None:
+        """End the link now."""
+
 
 class ISession(IOutgoing):
     """One authenticated link, as the floors above see it."""
@@ -329,9 +335,6 @@ class ISession(IOutgoing):
     def forget(seq: int) -> None:
         """Drop a request: its callback is not called any more."""
 
-    def receive(run: Run) -> None:
-        """Give frames that have come to who takes them."""
-
     def respond(protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
         """Answer a request of this protocolID and seq."""
 
@@ -346,9 +349,6 @@ class ISession(IOutgoing):
 
     def close(reason: CloseReason, detail: str = "") -> None:
         """End the link once what is queued has left."""
-
-    def abort(reason: CloseReason, detail: str = "") -> None:
-        """End the link now."""
 
     def retire(reason: CloseReason, delay: float = ...) -> None:
         """End the link soon, so that what is under way still arrives; L{keep} undoes it."""

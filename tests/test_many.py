@@ -89,17 +89,18 @@ class SendManyTests(ManyTestCase):
 
     def test_linkEndsMeanwhile(self) -> None:
         """What is made up while the link ends is not said to be sent."""
-        session = self.a.registry.session(self.b.nodeID)
 
-        def payloads() -> Iterator[bytes]:
+        def payloads(size: int) -> Iterator[bytes]:
             yield b"1"
-            yield b"2"
-            session.abort(CloseReason.STOPPED)
+            yield b"2" * size
+            self.a.registry.session(self.b.nodeID).abort(CloseReason.STOPPED)
             yield b"3"
             yield b"4"
 
-        sent = self.a.sendMany(self.b.nodeID, payloads(), protocolID=self.protocolID)
-        self.assertEqual(sent, 0)
+        for size in (1, 5000):
+            sent = self.a.sendMany(self.b.nodeID, payloads(size), protocolID=self.protocolID)
+            self.assertEqual(sent, 0)
+            self.advance(30)
 
     def test_absent(self) -> None:
         """Who is not connected gets nothing."""

@@ -50,7 +50,7 @@ class EachMessage:
         self._failed = failed
         self._topic = topic
 
-    def __call__(self, session: ISession, run: Run) -> None:
+    def __call__(self, session: ISession, run: Run) -> Run | None:
         # Nothing else that is done for a message takes as long as this loop.
         nodeID, topic = session.nodeID, self._topic
         protocolID, packetType = run.protocolID, run.packetType
@@ -58,10 +58,9 @@ class EachMessage:
         for payload in payloads:
             handler = self.handler
             if session.closeReason is not None:
-                return
+                return None
             if handler is None:
-                self._leave(session, _rest(run, payloads))
-                return
+                return _rest(run, payloads)
             message = emptyMessage()
             message.sender = nodeID
             message.payload = payload
@@ -75,10 +74,7 @@ class EachMessage:
             else:
                 if answer is not None:
                     self._answer(session, run, _index(run, payloads), answer)
-
-    def _leave(self, session: ISession, rest: Run) -> None:
-        """Who takes this protocolID now gets what is left."""
-        session.receive(rest)
+        return None
 
     def _answer(self, session: ISession, run: Run, index: int, answer: Answer) -> None:
         """Send back what the handler has returned, once it is there."""
@@ -110,7 +106,7 @@ class ManyMessages:
         self._failed = failed
 
     def __call__(self, session: ISession, run: Run) -> None:
-        if self.handler is None:
+        if self.handler is None or session.closeReason is not None:
             return
         try:
             done: Any = self.handler(session.nodeID, list(run.payloads))

@@ -22,6 +22,9 @@ from .room import Room
 _MOST_LARGER: Final = MOST_UNKNOWN * SMALL // 4
 _MOST_PIECES: Final = 2 * MOST_UNKNOWN
 
+_FEW: Final = 16
+"""Fewer posted messages than these are not worth a buffer of their own."""
+
 
 @implementer(IOutgoing, IPushProducer)
 class OutgoingFrames(Protocol):
@@ -117,7 +120,8 @@ class OutgoingFrames(Protocol):
         self._encode(protocolID, packetType, 0, b"")
         waiting, posted = iter(payloads), 0
         try:
-            while self.closeReason is None and (some := list(islice(waiting, MOST_UNKNOWN))):
+            # Looked at in this order, for the link may end while payloads are made.
+            while (some := list(islice(waiting, MOST_UNKNOWN))) and self.closeReason is None:
                 if set(map(type, some)) == {bytes}:
                     sizes = set(map(len, some))
                     if max(sizes) <= self._mostPlain:
@@ -144,9 +148,25 @@ class OutgoingFrames(Protocol):
         """
         if protocolID != self._postedID or packetType != self._postedType:
             self._encode(protocolID, packetType, 0, b"")
-            self.gather()
+            self._endPosting()
             self._postedID, self._postedType = protocolID, packetType
         return bool(self._outgoing or self._posted) or self._beginTurn()
+
+    def _endPosting(self) -> None:
+        """Something else follows what is posted: few messages wait with it, many are gathered."""
+        posted = self._posted
+        if len(posted) >= _FEW or len(self._outgoing) > _MOST_PIECES - 2 * _FEW:
+            self.gather()
+        elif posted:
+            self._posted = []
+            protocolID = self._postedID
+            if protocolID != self._protocolID:
+                self._turnTo(protocolID)
+            pack, size, version = self._pack, self._headerSize, self._version
+            for payload in posted:
+                seq = self._links.nextSeq()
+                header = pack(size + len(payload), version, protocolID, self._postedType, seq)
+                self._outgoing += header, payload
 
     def write(self, protocolID: int, frame: EncodedFrame) -> None:
         """
@@ -155,7 +175,7 @@ class OutgoingFrames(Protocol):
         @raise PeerBusy: more waits than L{Settings.maxQueue}.
         """
         if self._posted:
-            self.gather()
+            self._endPosting()
         outgoing = self._outgoing
         if outgoing or self._beginTurn():
             if protocolID != self._protocolID:
@@ -174,7 +194,7 @@ class OutgoingFrames(Protocol):
     def send(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
         """Encode a message, and queue its frame; see L{ISession.send}."""
         if self._posted:
-            self.gather()
+            self._endPosting()
         outgoing = self._outgoing
         if not outgoing and not self._beginTurn():
             return
@@ -225,6 +245,10 @@ class OutgoingFrames(Protocol):
 
         @raise PeerBusy: there is none.
         """
+        raise NotImplementedError
+
+    def abort(self, reason: CloseReason, detail: str = "") -> None:
+        """End the link now."""
         raise NotImplementedError
 
     def offer(self, protocolID: int, frame: EncodedFrame) -> bool:

@@ -193,11 +193,17 @@ class PeerProtocol(OutgoingFrames):
     def receive(self, run: Run) -> None:
         """Give frames that have come to who takes them."""
         protocolID = run.protocolID
-        receiver = self._handlers.get(protocolID) or self._receivers.get(protocolID)
-        if receiver is not None:
-            receiver(self, run)
-            return
-        pending = self._pending
+        rest: Run | None = run
+        while rest is not None:
+            receiver = self._handlers.get(protocolID) or self._receivers.get(protocolID)
+            if receiver is None:
+                self._receiveUntaken(rest)
+                return
+            rest = receiver(self, rest)
+
+    def _receiveUntaken(self, run: Run) -> None:
+        """Take answers, and what no application and no module of the network's takes."""
+        protocolID, pending = run.protocolID, self._pending
         for seq, payload in zip(run.seqs, run.payloads, strict=True):
             if self.closeReason is not None:
                 return

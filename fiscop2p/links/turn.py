@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from ..interfaces import IOutgoing
+from .reasons import CloseReason
 
 
 class Turn:
     """The turn that the reactor is in: who has queued something, and when it leaves."""
+
+    _log = Logger()
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
@@ -27,12 +31,16 @@ class Turn:
         self._willFlush = True
 
     def flush(self) -> None:
-        """Send what is queued."""
+        """Send what is queued; a link on which that fails is ended, the others are not touched."""
         self._willFlush = False
         if self._queued:
             queued, self._queued = self._queued, {}
             for outgoing in queued:
-                outgoing.flush()
+                try:
+                    outgoing.flush()
+                except Exception as error:
+                    self._log.failure("what waits for a peer cannot be sent")
+                    outgoing.abort(CloseReason.LOST, f"what waits cannot be sent: {error!r}")
 
     def gather(self) -> None:
         """See how much is queued."""

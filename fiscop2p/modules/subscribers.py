@@ -15,7 +15,7 @@ from ..interfaces import Answer, Handler, ISession, Message
 from ..links.delivery import EachMessage, unasked
 from ..links.noise import Noise
 from ..wire.runs import Run
-from ..wire.syncing import topicBytes
+from ..wire.syncing import topicBytes, topicText
 
 MAX_TOPICS: Final = 16_384
 """Topics that one node may follow."""
@@ -31,7 +31,7 @@ class Subscribers:
         @param noise: what bounds complaints about handlers that fail.
         """
         self._noise = noise
-        self._byTopic: dict[str, tuple[EachPublished, ...]] = {}
+        self._byTopic: dict[str, tuple[Handler, ...]] = {}
         self._byName: dict[bytes, tuple[EachPublished, ...]] = {}
 
     def __contains__(self, topic: str) -> bool:
@@ -52,8 +52,7 @@ class Subscribers:
             raise EncodingError("a topic must not be empty")
         if topic not in self and len(self._byTopic) == MAX_TOPICS:
             raise EncodingError(f"{MAX_TOPICS} topics are the most that a node may follow")
-        subscriber = EachPublished(handler, self._failed, topic)
-        self._byTopic[topic] = self._byName[name] = (*self._byTopic.get(topic, ()), subscriber)
+        self._set(topic, name, [*self.handlersOf(topic), handler])
 
     def remove(self, topic: str, handler: Handler) -> None:
         """
@@ -61,17 +60,25 @@ class Subscribers:
 
         @raise ValueError: the handler does not follow the topic.
         """
-        subscribers = list(self._byTopic.get(topic, ()))
-        for each in subscribers:
-            if each.handler == handler:
-                break
-        else:
+        handlers = self.handlersOf(topic)
+        if handler not in handlers:
             raise ValueError(f"{handler!r} does not follow topic {topic!r}")
-        each.handler = None
-        subscribers.remove(each)
-        name = topicBytes(topic)
-        if subscribers:
-            self._byTopic[topic] = self._byName[name] = tuple(subscribers)
+        handlers.remove(handler)
+        self._set(topic, topicBytes(topic), handlers)
+
+    def _set(self, topic: str, name: bytes, handlers: list[Handler]) -> None:
+        """
+        Say who follows a topic from now on.
+
+        Who is in the middle of a run leaves the rest of it, for others may take that, too.
+        """
+        for each in self._byName.get(name, ()):
+            each.handler = None
+        if handlers:
+            self._byTopic[topic] = tuple(handlers)
+            self._byName[name] = tuple(
+                EachPublished(handler, self._failed, topic) for handler in handlers
+            )
         else:
             del self._byTopic[topic], self._byName[name]
 
@@ -82,13 +89,33 @@ class Subscribers:
         @param name: the topic's, as the wire has it.
         @param run: their contents.
         """
-        for subscriber in self._byName.get(name, ()):
-            subscriber(session, run)
+        rest: Run | None = run
+        while rest is not None:
+            subscribers = self._byName.get(name, ())
+            if len(subscribers) != 1:
+                self._receiveSingly(session, name, rest)
+                return
+            rest = subscribers[0](session, rest)
 
-    def publish(self, message: Message) -> None:
-        """Give a message of our own to all that follow its topic."""
-        for handler in self.handlersOf(message.topic):
-            callHandler(handler, message, unasked, self._failed)
+    def _receiveSingly(self, session: ISession, name: bytes, run: Run) -> None:
+        """Give each message to all that follow the topic, before the next one to any of them."""
+        if name not in self._byName:
+            return
+        topic = topicText(name)
+        for payload in run.payloads:
+            if session.closeReason is not None:
+                return
+            message = Message(session.nodeID, payload, run.protocolID, run.packetType, topic)
+            self.publish(message, session)
+
+    def publish(self, message: Message, sender: ISession | None = None) -> None:
+        """
+        Give a message to all that follow its topic.
+
+        @param sender: the link that it came by, if it did.
+        """
+        for handler in self._byTopic.get(message.topic, ()):
+            callHandler(handler, message, unasked, self._failed, sender)
 
     def ask(
         self,
@@ -119,8 +146,7 @@ class Subscribers:
 
     def handlersOf(self, topic: str) -> list[Handler]:
         """Those that follow a topic."""
-        handlers = (each.handler for each in self._byTopic.get(topic, ()))
-        return [handler for handler in handlers if handler is not None]
+        return list(self._byTopic.get(topic, ()))
 
     def _failed(self, failure: Failure) -> None:
         self._noise.failed(self._log, "subscriber", "a subscriber failed", failure)
@@ -130,9 +156,6 @@ class EachPublished(EachMessage):
     """A L{Receiver} that gives what was published on a topic to a subscriber."""
 
     __slots__ = ()
-
-    def _leave(self, session: ISession, rest: Run) -> None:
-        """It does not follow the topic any more."""
 
     def _answer(self, session: ISession, run: Run, index: int, answer: Answer) -> None:
         """Nobody asked; but the subscriber may be busy."""

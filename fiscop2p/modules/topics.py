@@ -48,6 +48,7 @@ from ..wire.amop import (
     encodeTopicMessage,
 )
 from ..wire.dialect import AMOP, TOPIC
+from ..wire.frames import checkedPayload
 from ..wire.runs import AlikeRun, LooseRun, Run
 from ..wire.syncing import MAX_TOPIC_LENGTH, decodeTopics, encodeTopics, shownTopic, topicText
 from .subscribers import MAX_TOPICS, Subscribers
@@ -146,9 +147,10 @@ class Topics:
         Send to all followers, ourselves included; nobody confirms.
 
         @return: to how many nodes: not those that read too slowly.
-        @raise EncodingError: the topic does not fit the wire.
+        @raise EncodingError: the topic does not fit the wire, or the payload is not bytes.
         @raise BandwidthExceeded: nothing is sent, not to ourselves either.
         """
+        checkedPayload(payload)
         message = encodeTopicMessage(MULTICAST_REQUEST, self._nextSeq(), topic, payload)
         sessions = self._registry.sessionsFollowing(topic)
         reached = 0
@@ -171,9 +173,9 @@ class Topics:
         @param timeout: seconds that each follower has.
         @return: fires with the answer, or fails with L{NoFollower}, L{TopicRequestFailed} or
             L{BandwidthExceeded}; may be cancelled.
-        @raise EncodingError: the topic does not fit the wire.
+        @raise EncodingError: the topic does not fit the wire, or the payload is not bytes.
         """
-        body = encodeTopicBody(topic, payload)
+        body = encodeTopicBody(topic, checkedPayload(payload))
         followers: list[ISession | None] = [*self._registry.sessionsFollowing(topic)]
         if topic in self.subscribers:
             followers.append(None)

@@ -128,6 +128,15 @@ class RequestTests(SynchronousTestCase):
             self.assertEqual(self.successResultOf(done), b"x")
         self.assertEqual(self.expected, ["asks", "answers"] * 2)
 
+    def test_came(self) -> None:
+        """What comes over a link is what was waited for."""
+        came: list[str] = []
+        self.patch(self.a._links.attention, "came", lambda: came.append("came"))
+        self.a.request(self.b.nodeID, b"x", protocolID=self.protocolID)
+        self.assertEqual(came, [])
+        self.network.advance(0.1)
+        self.assertTrue(came)
+
     def test_oneWay(self) -> None:
         """Nothing is known to come."""
         self.a.send(self.b.nodeID, b"", protocolID=self.protocolID)

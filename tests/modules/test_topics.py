@@ -6,7 +6,8 @@ from twisted.internet.defer import Deferred
 
 from fiscop2p.errors import EncodingError, NoFollower, TopicRequestFailed
 from fiscop2p.interfaces import Message
-from fiscop2p.wire.amop import ChannelMessage, encodeTopicBody
+from fiscop2p.links.reasons import CloseReason
+from fiscop2p.wire.amop import ChannelMessage, encodeTopicBody, encodeTopicMessage
 from tests.test_service import NetworkTestCase
 
 
@@ -92,6 +93,193 @@ class MulticastTests(NetworkTestCase):
         self.a.multicast("orders", content)
         self.advance()
         self.assertEqual(self.got[0][1].payload, content)
+
+
+class FloodTests(NetworkTestCase):
+    """Messages of a topic that come together."""
+
+    COUNT = 300
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.got: list[bytes] = []
+        self.others: list[bytes] = []
+
+    def takeOthers(self, message: Message) -> None:
+        self.others.append(message.payload)
+
+    def follow(self, act=lambda: None, topic: str = "orders") -> None:
+        """Have C{b} follow a topic, and do something at the 200th message."""
+
+        def take(message: Message) -> None:
+            self.got.append(message.payload)
+            if len(self.got) == 200:
+                act()
+
+        self.take = take
+        self.b.subscribe(topic, take)
+        self.advance()
+
+    def flood(self, *topics: str) -> list[bytes]:
+        """Publish numbered messages in one turn."""
+        payloads = [b"%04d" % number for number in range(self.COUNT)]
+        for payload in payloads:
+            for topic in topics or ("orders",):
+                self.a.multicast(topic, payload)
+        self.advance()
+        return payloads
+
+    def test_inOrder(self) -> None:
+        """All of them come once, in order, whatever else is published between them."""
+        self.b.subscribe("others", self.takeOthers)
+        self.follow()
+        for topics in (("orders",), ("orders", "others"), ("orders", "nobody", "others", "order")):
+            self.got, self.others = [], []
+            payloads = self.flood(*topics)
+            self.assertEqual(self.got, payloads)
+            self.assertEqual(self.others, payloads if "others" in topics else [])
+
+    def test_message(self) -> None:
+        """Each says whose it is, and what it was published on."""
+        messages: list[Message] = []
+        self.b.subscribe("orders", messages.append)
+        self.advance()
+        payloads = self.flood()
+        expected = [Message(self.a.nodeID, payload, 1, 1, "orders") for payload in payloads]
+        self.assertEqual(messages, expected)
+
+    def test_unsubscribes(self) -> None:
+        """Who stops following in the middle gets no more."""
+        self.follow(lambda: self.b.unsubscribe("orders", self.take))
+        payloads = self.flood()
+        self.assertEqual(self.got, payloads[:200])
+
+    def test_makesWay(self) -> None:
+        """Who follows in another's place gets what that one has not got."""
+
+        def act() -> None:
+            self.b.unsubscribe("orders", self.take)
+            self.b.subscribe("orders", self.takeOthers)
+
+        self.follow(act)
+        payloads = self.flood()
+        self.assertEqual(self.got, payloads[:200])
+        self.assertEqual(self.others, payloads[200:])
+
+    def test_newSubscriberForEach(self) -> None:
+        """A subscriber may make way for another with every message."""
+
+        def take(message: Message) -> None:
+            self.got.append(message.payload)
+            self.b.unsubscribe("orders", self.take)
+            self.take = lambda message: take(message)
+            self.b.subscribe("orders", self.take)
+
+        self.take = take
+        self.b.subscribe("orders", take)
+        self.advance()
+        payloads = self.flood()
+        for _ in range(4):
+            self.flood()
+        self.assertEqual(self.got, payloads * 5)
+
+    def test_joins(self) -> None:
+        """Who follows, too, from the middle on gets what comes then."""
+        self.follow(lambda: self.b.subscribe("orders", self.takeOthers))
+        payloads = self.flood()
+        self.assertEqual(self.got, payloads)
+        self.assertEqual(self.others, payloads[200:])
+
+    def test_anotherUnsubscribes(self) -> None:
+        """Who is made to stop has got all that came before."""
+        self.follow(lambda: self.b.unsubscribe("orders", self.takeOthers))
+        self.b.subscribe("orders", self.takeOthers)
+        payloads = self.flood()
+        self.assertEqual(self.got, payloads)
+        self.assertEqual(self.others, payloads[:200])
+
+    def test_linkEnds(self) -> None:
+        """When a subscriber ends the link all get what had come, and nothing behind it."""
+
+        def end() -> None:
+            self.b.registry.session(self.a.nodeID).abort(CloseReason.STOPPED)
+
+        self.follow(end)
+        self.b.subscribe("orders", self.takeOthers)
+        payloads = self.flood()
+        self.assertEqual(self.got, payloads[:200])
+        self.assertEqual(self.others, payloads[:200])
+
+    def test_fails(self) -> None:
+        """One that fails in the middle gets the rest all the same, and so do others."""
+        for others in (0, 1):
+            self.got = []
+            self.follow(lambda: 1 // 0)
+            for _ in range(others):
+                self.b.subscribe("orders", self.takeOthers)
+            payloads = self.flood()
+            self.assertEqual(self.got, payloads)
+            self.assertEqual(self.others, payloads * others)
+            self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1 - others)
+            self.b.unsubscribe("orders", self.take)
+
+    def test_malformedBetween(self) -> None:
+        """What is no AMOP message costs only itself, of the same length and packet type, too."""
+        self.follow()
+        good = encodeTopicMessage(0x35, b"7" * 32, "orders", b"1234")
+        bad = [
+            good[:6] + b"8" * 32 + good[38:42] + b"\0" + good[43:],  # no topic
+            good[:6] + b"8" * 32 + good[38:42] + b"\xff" + good[43:],  # beyond its end
+            b"\0\0\0\1" + good[4:],  # another length
+            good[:4] + b"\0\x99" + good[6:],  # another type
+            good[:43] + b"ordert1234",  # another topic
+            good[:42] + b"\x01" + good[43:],  # the topic of no name
+        ]
+        session = self.a.registry.session(self.b.nodeID)
+        for each in bad:
+            self.assertEqual(len(each), len(good))
+            for frames in ([good] * 20 + [each] + [good] * 20, [each] * 40 + [good] * 20 + [each]):
+                self.got = []
+                for frame in frames:
+                    session.post(1, 1, frame)
+                self.advance()
+                self.assertEqual(self.got, [b"1234"] * frames.count(good))
+        self.assertIsNone(session.closeReason)
+
+    def test_requestsBetween(self) -> None:
+        """Requests that come together are answered, each under its seq."""
+        self.b.subscribe("orders", lambda message: message.payload[::-1])
+        self.advance()
+        numbers = [b"%04d" % number for number in range(self.COUNT)]
+        asked = [self.a.requestTopic("orders", number) for number in numbers]
+        self.advance()
+        answers = [self.successResultOf(request) for request in asked]
+        self.assertEqual(answers, [number[::-1] for number in numbers])
+
+    def test_busy(self) -> None:
+        """Subscribers that are busy with what has come make the link wait, alone or not."""
+        for others in (0, 1):
+            tasks: list[Deferred[None]] = []
+
+            def take(message: Message, tasks=tasks) -> Deferred[None]:
+                tasks.append(Deferred())
+                return tasks[-1]
+
+            self.b.subscribe("orders", take)
+            for _ in range(others):
+                self.b.subscribe("orders", self.takeOthers)
+            self.advance()
+            while len(tasks) <= self.b.settings.maxUnanswered:
+                self.flood()
+            session = self.b.registry.session(self.a.nodeID)
+            self.assertTrue(session.isPaused)
+            while tasks:
+                tasks.pop().callback(None)
+            self.advance()
+            while tasks:
+                tasks.pop().callback(None)
+            self.assertFalse(session.isPaused)
+            self.b.unsubscribe("orders", take)
 
 
 class RequestTopicTests(NetworkTestCase):

@@ -239,6 +239,23 @@ class TransportTests(SynchronousTestCase):
         self.assertApproximates(self.pace(0.002, 32_768), 32_768, 200)
         self.assertGreater(self.pace(0.0001, 16_384), 60_000)
 
+    def test_buffer(self) -> None:
+        """What comes is handed up by the bufferful, and the last of it; the buffer is kept."""
+        self.connect()
+        self.patch(fiscop2p.tls.transport, "_PIECE", 17_000)
+        self.patch(fiscop2p.tls.transport, "_BUFFER_SIZE", 60_000)
+        buffers: list[memoryview] = []
+        self.patch(fiscop2p.tls.transport, "_readBuffers", buffers)
+        self.server.dataReceived = lambda data: pieces.append(bytes(data))
+        for size in (1, 25_999, 26_001, 60_000, 300_000):
+            pieces: list[bytes] = []
+            sent = randbytes(size)
+            self.client.transport.write(sent)
+            self.advance()
+            self.assertEqual(b"".join(pieces), sent)
+            self.assertLessEqual(max(map(len, pieces)), 60_000)
+            self.assertEqual([len(buffer) for buffer in buffers], [60_000])
+
     def test_readWhileReading(self) -> None:
         """What a link has read stays as it is while its owner has another one read."""
         self.connect()

@@ -344,6 +344,23 @@ class RunTests(SynchronousTestCase):
         self.assertGreater(looked, 0)
         self.assertLess(looked, 64 * len(frames) // 5)
 
+    def test_shiftingAfterARun(self) -> None:
+        """Who sends a run, and then changes the kind with every frame, is not looked at again."""
+        looked = 0
+
+        def count(data: bytes, length: int, headerSize: int, most: int) -> int:
+            nonlocal looked
+            looked += most
+            return countAlike(data, length, headerSize, most)
+
+        self.patch(fiscop2p.wire.frames, "countAlike", count)
+        frames = [RC2.encode(300, 7, 9, b"123456")] * 6
+        frames += [RC2.encode(300 + number % 2, 7, 9, b"123456") for number in range(2000)]
+        parser = FrameParser(RC2)
+        for chunk in pieces(b"".join(frames), 22 * 500):
+            self.assertTrue(list(parser.feed(chunk)))
+        self.assertTrue(0 < looked <= 128, looked)
+
 
 class LengthTests(SynchronousTestCase):
     """Declared lengths that cannot be."""
@@ -397,6 +414,23 @@ class LengthTests(SynchronousTestCase):
         header = MAX_FRAME_LENGTH.to_bytes(4, "big") + RC2.encode(1, 0, 2, b"")[4:]
         self.assertEqual(list(parser.feed(header + b"abc")), [])
         self.assertEqual(parser.held, 3)
+
+    def test_amongOthers(self) -> None:
+        """A faulty frame among whole ones of its kind, and of their length, is found."""
+        for dialect in (RC1, RC2):
+            good = dialect.encode(300, 7, 2, b"123456")
+            faulty = [
+                (FrameTooLong, dialect.encode(300, 7, 2, bytes(101 - dialect.headerSize))),
+                (FrameTooShort, (dialect.headerSize - 1).to_bytes(4, "big") + good[4:]),
+                (FrameTooShort, bytes(4) + good[4:]),
+            ]
+            for before in (0, 1, 3, 4, 5, 6, 9, 10, 80):
+                for fault, bad in faulty:
+                    parser, received = MessageParser(dialect, 100), []
+                    with self.assertRaises(fault):
+                        for frame in parser.feed(good * before + bad + good * 10):
+                            received.append(frame)
+                    self.assertEqual(received, [(300, 7, 2, b"123456")] * before)
 
     def test_framesBeforeTheFault(self) -> None:
         """What came before a faulty frame, even in the same chunk, is delivered."""
