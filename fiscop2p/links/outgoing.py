@@ -198,7 +198,9 @@ class OutgoingFrames(Protocol):
         outgoing = self._outgoing
         if not outgoing and not self._beginTurn():
             return
-        size = len(checkedPayload(payload))
+        if not isinstance(payload, bytes):
+            checkedPayload(payload)
+        size = len(payload)
         if size <= self._mostPlain and protocolID == self._protocolID:
             # Most messages are small; a call of the encoder would take as long as all of this.
             pack = self._pack
