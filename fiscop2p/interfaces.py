@@ -335,6 +335,13 @@ class ISession(IOutgoing):
     def forget(seq: int) -> None:
         """Drop a request: its callback is not called any more."""
 
+    def cancelled(request: Any) -> None:
+        """
+        The canceller of a Deferred whose C{seq} is that of a request: C{forget} it.
+
+        @param request: the Deferred.
+        """
+
     def respond(protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
         """Answer a request of this protocolID and seq."""
 
@@ -420,7 +427,9 @@ class INode(Interface):
     def restrictTopic(topic: str, allowedKeys: Iterable[EllipticCurvePublicKey]) -> None:
         """Publish on a topic only to nodes that prove to have one of these keys."""
 
-    def multicast(topic: str, payload: bytes) -> int:
+    def multicast(
+        topic: str, payload: bytes, *, protocolID: int | None = None, packetType: int = 0
+    ) -> int:
         """Send to all followers of a topic; returns to how many nodes."""
 
     def requestTopic(topic: str, payload: bytes, *, timeout: float | None = None) -> Any:

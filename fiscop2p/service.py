@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from .errors import CredentialsError, EncodingError, HandlerTaken, PeerBusy
 from .events import Event
 from .expiry import ExpiryWarnings
 from .identity import Credentials, Identity, abridged
-from .interfaces import Answered, Failed, Handler, INode, IPeerTLS, ManyHandler
+from .interfaces import Answered, Failed, Handler, INode, IPeerTLS, ISession, ManyHandler
 from .links.bulk import BulkSender
 from .links.delivery import EachMessage, ManyMessages
 from .links.factories import AddressStatus
@@ -39,6 +39,7 @@ from .sync import SeqSync
 from .tls import chooseTLS
 from .traffic.statistics import Statistics
 from .wire.blocksync import SyncStatus
+from .wire.syncing import topicBytes
 
 
 @implementer(INode)
@@ -86,6 +87,7 @@ class P2PService(MultiService):
         self._links = Links(settings, identity, access, tls, self.registry, reactor)
         # Bound once, for every message goes through them.
         self._findSession = self.registry.find
+        self._findFollowers = self.registry.findFollowers
         self._makeFrame = self._links.encode
         self._nextSeq = self._links.nextSeq
         self._topics = Topics(identity.nodeID, self._links, self.registry)
@@ -302,13 +304,17 @@ class P2PService(MultiService):
             return fail(self.registry.absent(nodeID))
         if protocolID <= 0:
             raise _notARequest(protocolID)
-        done: Deferred[bytes] = Deferred(lambda _: session.forget(seq))
+        # It has the seq with it, for a canceller that knew it would take longer than all the rest.
+        done: Any = Deferred(session.cancelled)
         wait = self.settings.requestTimeout if timeout is None else timeout
         try:
-            seq = session.ask(protocolID, packetType, payload, done.callback, done.errback, wait)
+            done.seq = session.ask(
+                protocolID, packetType, payload, done.callback, done.errback, wait
+            )
         except PeerBusy as error:
             return fail(error)
-        return done
+        answer: Deferred[bytes] = done
+        return answer
 
     def ask(
         self,
@@ -346,10 +352,14 @@ class P2PService(MultiService):
         @return: to how many: not those that read too slowly.
         @raise EncodingError: a number does not fit its field.
         """
+        return self._sendToAll(self.registry.sessions, protocolID, packetType, payload)
+
+    def _sendToAll(
+        self, sessions: Collection[ISession], protocolID: int, packetType: int, payload: bytes
+    ) -> int:
         if protocolID <= 0:
             raise _notARequest(protocolID)
         frame = self._makeFrame(protocolID, packetType, self._nextSeq(), payload)
-        sessions = self.registry.sessions
         missed = 0
         for session in sessions:
             if not session.offer(protocolID, frame):
@@ -432,15 +442,30 @@ class P2PService(MultiService):
         """The topics that we follow, under their names on the wire."""
         return self._topics.own
 
-    def multicast(self, topic: str, payload: bytes) -> int:
+    def multicast(
+        self, topic: str, payload: bytes, *, protocolID: int | None = None, packetType: int = 0
+    ) -> int:
         """
-        Send to all followers of a topic, ourselves included; nobody confirms.
+        Send to all followers of a topic; nobody confirms.
 
-        @return: to how many nodes.
-        @raise EncodingError: the topic does not fit the wire.
+        It goes to the subscribers of the topic, ours included.  With a protocolID it goes to the
+        followers' handlers of that protocolID instead, as what a module sends to the nodes that run
+        it: like a L{broadcast}, not to ourselves, and with none of AMOP's bytes or bandwidth.
+
+        @return: to how many nodes: not those that read too slowly.
+        @raise EncodingError: the topic does not fit the wire, or a number its field.
         @raise BandwidthExceeded: see L{Settings.outgoingBandwidth}; nothing is sent.
         """
-        return self._topics.multicast(self._private.nameOf(topic), payload)
+        name = self._private.nameOf(topic)
+        if protocolID is None:
+            if packetType:
+                raise EncodingError("a packetType is a module's: it goes with its protocolID")
+            return self._topics.multicast(name, payload)
+        followers = self._findFollowers(name)
+        if followers is None:
+            topicBytes(name)
+            followers = {}
+        return self._sendToAll(followers.values(), protocolID, packetType, payload)
 
     def requestTopic(
         self, topic: str, payload: bytes, *, timeout: float | None = None

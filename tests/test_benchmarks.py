@@ -23,6 +23,7 @@ from benchmarks.curves.curve import CURVES
 from benchmarks.curves.growth import steepest
 from benchmarks.curves.plot import drawing
 from benchmarks.implementations import IMPLEMENTATIONS, PRODUCT, Implementation
+from benchmarks.implementations.modular import ModularChannel
 from benchmarks.implementations.product import NodeChannel, NotSentToAll, Peer
 from benchmarks.implementations.untilfollowing import untilFollowing
 from benchmarks.load import Load, sizeText
@@ -361,14 +362,16 @@ class WindowTests(SynchronousTestCase):
 class MemoryNetworkTests(SynchronousTestCase):
     """What the operations do with fiscop2p, on a network in memory."""
 
+    makeChannel = NodeChannel
+
     def ends(self, load: Load) -> tuple[NodeChannel, NodeChannel]:
         """The sender's node, and the receiver's, all connected to it."""
         self.network = MemoryNetwork(nodes=1 + load.links)
         self.addCleanup(self.network.stop)
         self.network.advance(5)
         node, *others = self.network.nodes
-        there = NodeChannel(others, [Peer(node.nodeID)], load)
-        return NodeChannel([node], [Peer(each.nodeID) for each in others], load), there
+        there = self.makeChannel(others, [Peer(node.nodeID)], load)
+        return self.makeChannel([node], [Peer(each.nodeID) for each in others], load), there
 
     def run_(self, name: str, load: Load, count: int = 1) -> Words:
         """Do it once; gives the values."""
@@ -395,6 +398,10 @@ class MemoryNetworkTests(SynchronousTestCase):
         self.assertEqual(self.run_("broadcast", Load(64, 3), 500)["messages"], 1500)
 
     def test_aMulticastIsCountedAtEveryFollower(self) -> None:
+        self.assertEqual(self.run_("multicast", Load(64, 2), 300)["messages"], 600)
+
+    def test_aModulesMulticastIsCountedAtEveryFollower(self) -> None:
+        self.makeChannel = ModularChannel
         self.assertEqual(self.run_("multicast", Load(64, 2), 300)["messages"], 600)
 
     def test_requestsAreAnswered(self) -> None:

@@ -66,6 +66,13 @@ IMPLEMENTATIONS: dict[str, Implementation] = {
             isOurs=True,
         ),
         Implementation(
+            "fiscop2p-module",
+            "the same, with a protocolID, to the handlers of the followers",
+            "modular",
+            ("multicast",),
+            isOurs=True,
+        ),
+        Implementation(
             "fiscop2p-broadcast",
             "the same, broadcasting to the followers, which are its only peers",
             "broadcasting",

@@ -27,7 +27,7 @@ from .untilfollowing import untilFollowing
 _HOST = "127.0.0.1"
 _GROUP = 1
 _WORDS, _DATA, _REQUESTS = 1001, 1002, 1003
-_TOPIC = "benchmark"
+TOPIC: Final = "benchmark"
 _AT_ONCE: Final = 8
 
 
@@ -89,7 +89,7 @@ class NodeChannel(Channel):
 
     def multicastAll(self, payloads: Iterable[bytes]) -> None:
         multicast = self._node.multicast
-        self._check(multicast(_TOPIC, payload) for payload in payloads)
+        self._check(multicast(TOPIC, payload) for payload in payloads)
 
     def _check(self, reached: Iterator[int]) -> None:
         for count in reached:
@@ -98,7 +98,7 @@ class NodeChannel(Channel):
 
     async def followersKnown(self) -> None:
         followers = self._peers[: self._load.links]
-        await untilFollowing(self._node.registry, _IDs(followers), [_TOPIC])
+        await untilFollowing(self._node.registry, _IDs(followers), [TOPIC])
 
     async def makeSpareLinks(self) -> None:
         await dial(self._node, self._peers[self._load.links :])
@@ -115,9 +115,9 @@ class NodeChannel(Channel):
     def expectTopic(self, tally: Tally) -> None:
         before, self._topicHandler = self._topicHandler, tally.messageArrived
         for node in self._nodes[: self._load.links]:
-            node.subscribe(_TOPIC, self._topicHandler)
+            node.subscribe(TOPIC, self._topicHandler)
             if before is not None:
-                node.unsubscribe(_TOPIC, before)
+                node.unsubscribe(TOPIC, before)
 
     def answer(self, count: int) -> None:
         """Requests are always answered."""
@@ -126,9 +126,9 @@ class NodeChannel(Channel):
         before, self._followed = self._followed, topics
         for node in self._nodes:
             for topic in before:
-                node.unsubscribe(topic, _ignore)
+                node.unsubscribe(topic, ignore)
             for topic in topics:
-                node.subscribe(topic, _ignore)
+                node.subscribe(topic, ignore)
 
     def topicsKnown(self, topics: Iterable[str]) -> Deferred[Any]:
         peers = _IDs(self._peers)
@@ -143,7 +143,7 @@ def _echo(message: Message) -> bytes:
     return message.payload
 
 
-def _ignore(message: Message) -> None:
+def ignore(message: Message) -> None:
     """Take a message."""
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-_TURNS: Final = 32
+_TURNS: Final = 48
 """Turns of the reactor that it stays awake for; each takes about 5 us when nothing else happens."""
 
 _MOST_TRUST: Final = 8

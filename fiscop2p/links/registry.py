@@ -28,6 +28,7 @@ class PeerRegistry:
     settled which of the two stays; see L{add}.
 
     @ivar find: gives the session of a node ID, or L{None}.
+    @ivar findFollowers: gives the sessions of those that follow a topic, by node ID, or L{None}.
     @ivar history: what became of links.
     @ivar joined: L{Event} of a node ID: the node is connected.
     @ivar left: L{Event} of a node ID: it is not any more.
@@ -50,6 +51,7 @@ class PeerRegistry:
         self._spares: dict[str, list[ISession]] = {}
         self._topics: dict[ISession, frozenset[str]] = {}
         self._followers: dict[str, dict[str, ISession]] = {}
+        self.findFollowers = self._followers.get
         self._waiting: dict[str, list[Deferred[str]]] = {}
 
     def __len__(self) -> int:

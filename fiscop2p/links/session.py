@@ -374,6 +374,10 @@ class PeerProtocol(OutgoingFrames):
         if self._pending is not None:
             self._pending.forget(seq)
 
+    def cancelled(self, request: Any) -> None:
+        """Drop the request of a Deferred; see L{ISession.cancelled}."""
+        self.forget(request.seq)
+
     def ping(self, callback: Callable[[Outcome], None]) -> None:
         """
         Ask for the peer's topics: the one request that every FISCO BCOS node answers.

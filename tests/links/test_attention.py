@@ -49,7 +49,7 @@ class AttentionTests(SynchronousTestCase):
 
     def test_awake(self) -> None:
         """It stays awake for some turns, and then sleeps."""
-        self.assertEqual(self.turnsAwake(), 32)
+        self.assertEqual(self.turnsAwake(), 48)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_came(self) -> None:
@@ -66,12 +66,12 @@ class AttentionTests(SynchronousTestCase):
         for _ in range(100):
             self.attention.expect()
         self.clock.advance(0)
-        self.assertLess(self.clock.turns, 40)
+        self.assertLess(self.clock.turns, 60)
 
     def test_inVain(self) -> None:
         """Where nothing ever comes in time, it soon sleeps at once, but for a try now and then."""
         self.distrust()
-        self.assertEqual(self.turnsAwake(640), 10 * 32)
+        self.assertEqual(self.turnsAwake(640), 10 * 48)
 
     def test_worthIt(self) -> None:
         """A try in time is enough for the next one."""
@@ -80,7 +80,7 @@ class AttentionTests(SynchronousTestCase):
             self.attention.expect()
         self.attention.came()
         self.clock.advance(0)
-        self.assertEqual(self.turnsAwake(), 32)
+        self.assertEqual(self.turnsAwake(), 48)
 
     def test_mostlyInVain(self) -> None:
         """What comes in time only once in three times is not worth it."""
@@ -89,7 +89,7 @@ class AttentionTests(SynchronousTestCase):
             self.attention.expect()
             self.attention.came()
             self.clock.advance(0)
-        self.assertLess(self.turnsAwake(300), 10 * 32)
+        self.assertLess(self.turnsAwake(300), 10 * 48)
 
     def test_cameUnexpected(self) -> None:
         """What comes while nothing is expected teaches nothing."""

@@ -32,7 +32,7 @@ SIZES = st.sampled_from((8, 8, 8, 60, 1023, 1024, 1025, SMALL, SMALL + 1, 40_000
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(
-            ("send", "send", "many", "many", "request", "broadcast", "multicast", "turn")
+            ("send", "send", "many", "many", "request", "broadcast", "module", "multicast", "turn")
         ),
         st.integers(0, 2),  # who
         st.integers(1, 2),  # to whom, from there on
@@ -135,6 +135,9 @@ class Mix:
                 if kind == "broadcast":
                     what = MANY if many else PLAIN
                     assert node.broadcast(payload, protocolID=protocolID) == 2
+                elif kind == "module":
+                    what = MANY if many else PLAIN
+                    assert node.multicast("t", payload, protocolID=protocolID) == 2
                 else:
                     what = TOPIC
                     assert node.multicast("t", payload) == 3

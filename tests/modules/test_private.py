@@ -96,6 +96,20 @@ class FollowerTests(PrivateTestCase):
         self.assertEqual(self.publish(), ["b"])
         self.assertEqual(self.got, [("b", Message(self.a.nodeID, b"x", 1, 1, "T"))])
 
+    def test_module(self) -> None:
+        """A module's messages go to no others, either."""
+        heard: list[str] = []
+        for name in "bc":
+            node = getattr(self, name)
+            node.handle(node.protocolID(1, 1000), lambda _, name=name: heard.append(name))
+        self.follow("b")
+        self.follow("c", FOREIGN)
+        self.restrict(KEY)
+        for _ in range(2):
+            self.a.multicast("T", b"x", protocolID=self.a.protocolID(1, 1000))
+            self.advance()
+        self.assertEqual(heard, ["b"])
+
     def test_request(self) -> None:
         """Only a follower with an allowed key is asked."""
         self.follow("b")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from random import randbytes
+from typing import Any
+
 from twisted.internet.defer import Deferred
 
 from fiscop2p.errors import EncodingError, NoFollower, TopicRequestFailed
 from fiscop2p.interfaces import Message
 from fiscop2p.links.reasons import CloseReason
+from fiscop2p.traffic.limiter import RateLimiter
 from fiscop2p.wire.amop import ChannelMessage, encodeTopicBody, encodeTopicMessage
 from tests.test_service import NetworkTestCase
 
@@ -93,6 +97,77 @@ class MulticastTests(NetworkTestCase):
         self.a.multicast("orders", content)
         self.advance()
         self.assertEqual(self.got[0][1].payload, content)
+
+
+class ModuleTests(NetworkTestCase):
+    """A module's messages to those that follow its topic."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.got: list[tuple[str, Message]] = []
+        for name in "abc":
+            node = getattr(self, name)
+            node.handle(
+                self.protocolID, lambda message, name=name: self.got.append((name, message))
+            )
+
+    def multicast(self, payload: Any = b"x", **how: Any) -> int:
+        """Send to those that follow C{orders}."""
+        return self.a.multicast("orders", payload, **{"protocolID": self.protocolID, **how})
+
+    def follow(self, *names: str) -> None:
+        for name in names:
+            getattr(self, name).subscribe("orders", lambda message: self.fail("not a topic's"))
+        self.advance()
+
+    def test_onlyFollowers(self) -> None:
+        """Handlers of the protocolID get it, where the topic is followed; subscribers do not."""
+        self.follow("a", "b")
+        self.assertEqual(self.multicast(packetType=7), 1)
+        self.advance()
+        self.assertEqual(self.got, [("b", Message(self.a.nodeID, b"x", self.protocolID, 7))])
+
+    def test_nobody(self) -> None:
+        """Nobody follows, or nobody any more."""
+        self.assertEqual(self.multicast(), 0)
+        self.follow("b", "c")
+        self.network.cut(self.a, self.b)
+        self.advance()
+        self.assertEqual(self.multicast(), 1)
+        self.advance()
+        self.assertEqual([name for name, _ in self.got], ["c"])
+
+    def test_slowReader(self) -> None:
+        """A follower that reads too slowly is left out, and not counted."""
+        self.follow("b", "c")
+        self.a.registry.session(self.b.nodeID).pauseProducing()
+        self.a.broadcast(randbytes(self.a.settings.maxQueue + 1), protocolID=self.protocolID)
+        self.advance()
+        self.assertEqual(self.multicast(), 1)
+
+    def test_bad(self) -> None:
+        """What cannot be sent is refused, whether anybody follows or not."""
+        for follower in ("", "b"):
+            self.follow(*follower)
+            for bad in (
+                {"payload": "text"},
+                {"protocolID": 0},
+                {"protocolID": -5},
+                {"protocolID": 1 << 31},
+                {"packetType": 1 << 16},
+                {"packetType": 1, "protocolID": None},
+            ):
+                with self.assertRaises(EncodingError):
+                    self.multicast(**bad)
+        for topic in ("a\tb", "x" * 255):
+            with self.assertRaises(EncodingError):
+                self.a.multicast(topic, b"x", protocolID=self.protocolID)
+
+    def test_bandwidth(self) -> None:
+        """AMOP's bandwidth has nothing to do with it."""
+        self.a.links.limiter = RateLimiter(1.0, self.network.clock)
+        self.follow("b")
+        self.assertEqual([self.multicast(bytes(10_000)) for _ in range(3)], [1, 1, 1])
 
 
 class FloodTests(NetworkTestCase):
