@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from itertools import permutations
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from .implementations import PRODUCT, Implementation
 from .load import Load
@@ -18,6 +18,11 @@ from .operations import Operation
 from .pair import coresToUse
 from .rounds import Outcome, Plan
 from .samples import NotInterleaved, Sample, Spread, ratio, spreads
+
+_PACED: Final = {
+    "bbr": ", which paces streams even within a machine: from 1 KiB on their rates vary by a third "
+    "from run to run; cubic does not"
+}
 
 
 def _samplesOf(outcome: Outcome, operation: Operation, load: Load) -> list[Sample]:
@@ -58,9 +63,18 @@ def environment() -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "coresUsed": coresToUse(),
+        "congestionControl": _congestionControl(),
         "python": platform.python_version(),
         "versions": dict(_versions()),
     }
+
+
+def _congestionControl() -> str:
+    """TCP's, where the system tells it."""
+    try:
+        return Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _processor() -> str:
@@ -136,6 +150,9 @@ def heading(plan: Plan, outcome: Outcome) -> Iterator[str]:
         if sender != receiver
         else "ONE CORE for both sides: they hinder each other"
     )
+    control = where["congestionControl"]
+    if control:
+        yield f"TCP's congestion control is {control}" + _PACED.get(control, "")
     yield (
         f"medians (and extremes) of {plan.rounds} rounds of {plan.seconds:g} s a run, in which the "
         "implementations took turns"

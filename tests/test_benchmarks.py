@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from benchmarks import rounds
+from benchmarks import report, rounds
 from benchmarks.channel import Channel
 from benchmarks.curves.command import linesOf
 from benchmarks.curves.curve import CURVES
@@ -177,6 +177,9 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual(environment["python"], sys.version.split()[0])
         self.assertIn("twisted", environment["versions"])
         self.assertIn(environment["processor"], asTable(plan, outcome))
+        for control, line in (("cubic", "is cubic\n"), ("bbr", "is bbr, which paces")):
+            self.patch(report, "_congestionControl", lambda control=control: control)
+            self.assertIn(f"congestion control {line}", asTable(plan, outcome))
 
     def test_writesSizesAsPeopleDo(self) -> None:
         self.assertEqual(
