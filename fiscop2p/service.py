@@ -92,6 +92,7 @@ class P2PService(MultiService):
         self._nextSeq = self._links.nextSeq
         self._topics = Topics(identity.nodeID, self._links, self.registry)
         self._private = PrivateTopics(self._topics)
+        self._nameOf = self._private.names.get
         self._blocks = PeerBlocks(self._links, self.registry)
         self._status = NodeStatus(self._links, self.registry, self._blocks)
         self.statusChanged: Event[str, dict[str, Any]] = self._status.changed
@@ -304,7 +305,7 @@ class P2PService(MultiService):
             return fail(self.registry.absent(nodeID))
         if protocolID <= 0:
             raise _notARequest(protocolID)
-        # It has the seq with it, for a canceller that knew it would take longer than all the rest.
+        # It carries its seq, so no request needs a closure of its own.
         done: Any = Deferred(session.cancelled)
         wait = self.settings.requestTimeout if timeout is None else timeout
         try:
@@ -456,7 +457,7 @@ class P2PService(MultiService):
         @raise EncodingError: the topic does not fit the wire, or a number its field.
         @raise BandwidthExceeded: see L{Settings.outgoingBandwidth}; nothing is sent.
         """
-        name = self._private.nameOf(topic)
+        name = self._nameOf(topic, topic)
         if protocolID is None:
             if packetType:
                 raise EncodingError("a packetType is a module's: it goes with its protocolID")
@@ -478,7 +479,7 @@ class P2PService(MultiService):
             L{BandwidthExceeded}; may be cancelled.
         """
         wait = self.settings.topicTimeout if timeout is None else timeout
-        return self._topics.request(self._private.nameOf(topic), payload, wait)
+        return self._topics.request(self._nameOf(topic, topic), payload, wait)
 
     # Status.
 

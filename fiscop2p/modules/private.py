@@ -28,16 +28,14 @@ class PrivateTopics:
 
     A topic is private while it is followed with a key, and from when it is restricted.  Handlers
     and publishers know it by its plain name.
+
+    @ivar names: those on the wire of the topics that are private.
     """
 
     def __init__(self, topics: Topics) -> None:
         self._topics = topics
-        self._names: dict[str, str] = {}
+        self.names: dict[str, str] = {}
         self._signers: dict[str, _Signer] = {}
-
-    def nameOf(self, topic: str) -> str:
-        """The name on the wire of a topic, private or not."""
-        return self._names.get(topic, topic)
 
     def subscribe(self, topic: str, handler: Handler, key: EllipticCurvePrivateKey | None) -> None:
         """
@@ -47,7 +45,7 @@ class PrivateTopics:
         """
         if key is None:
             checkPlain(topic)
-            if topic in self._names:
+            if topic in self.names:
                 raise TopicTaken(f"topic {topic!r} is private in this node: follow it with a key")
             self._topics.subscribe(topic, handler)
             return
@@ -67,7 +65,7 @@ class PrivateTopics:
                 self._topics.unsubscribe(name, _Plainly(handler))
                 raise
             self._signers[topic] = signer
-            self._names[topic] = name
+            self.names[topic] = name
 
     def unsubscribe(self, topic: str, handler: Handler) -> None:
         """
@@ -79,13 +77,13 @@ class PrivateTopics:
         if signer is None:
             self._topics.unsubscribe(topic, handler)
             return
-        name = self._names[topic]
+        name = self.names[topic]
         self._topics.unsubscribe(name, _Plainly(handler))
         if name not in self._topics.own:
             self._topics.unsubscribe(signer.channel, signer)
             del self._signers[topic]
             if name not in self._topics.verification.allowed:
-                del self._names[topic]
+                del self.names[topic]
 
     def restrict(self, topic: str, keys: Iterable[EllipticCurvePublicKey]) -> None:
         """Make a topic private, for the holders of these keys; see L{P2PService.restrictTopic}."""
@@ -97,7 +95,7 @@ class PrivateTopics:
         if name not in verification.allowed:
             # So that everybody sees that there is somebody who verifies.
             self._topics.subscribe(pushChannelOf(name), _ignore)
-        self._names[topic] = name
+        self.names[topic] = name
         verification.allow(name, allowed)
 
     def _privateName(self, topic: str) -> str:
