@@ -21,7 +21,7 @@ from .samples import NotInterleaved, Sample, Spread, ratio, spreads
 
 _PACED: Final = {
     "bbr": ", which paces streams even within a machine: from 1 KiB on their rates vary by a third "
-    "from run to run; cubic does not"
+    "from run to run; with cubic they do not"
 }
 
 

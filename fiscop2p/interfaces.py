@@ -335,11 +335,11 @@ class ISession(IOutgoing):
     def forget(seq: int) -> None:
         """Drop a request: its callback is not called any more."""
 
-    def cancelled(request: Any) -> None:
+    def cancelled(done: Any) -> None:
         """
-        The canceller of a Deferred whose C{seq} is that of a request: C{forget} it.
+        The canceller of a request's Deferred: C{forget} the request.
 
-        @param request: the Deferred.
+        @param done: the Deferred; its C{fiscop2pSeq} is the request's seq.
         """
 
     def respond(protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
@@ -430,7 +430,11 @@ class INode(Interface):
     def multicast(
         topic: str, payload: bytes, *, protocolID: int | None = None, packetType: int = 0
     ) -> int:
-        """Send to all followers of a topic; returns to how many nodes."""
+        """
+        Send to all followers of a topic: their subscribers, or their handlers of a protocolID.
+
+        @return: to how many nodes.
+        """
 
     def requestTopic(topic: str, payload: bytes, *, timeout: float | None = None) -> Any:
         """Ask one follower of a topic; a Deferred of its answer."""

@@ -305,11 +305,11 @@ class P2PService(MultiService):
             return fail(self.registry.absent(nodeID))
         if protocolID <= 0:
             raise _notARequest(protocolID)
-        # It carries its seq, so no request needs a closure of its own.
+        # It carries its seq, by a name that no application takes: a closure would cost more.
         done: Any = Deferred(session.cancelled)
         wait = self.settings.requestTimeout if timeout is None else timeout
         try:
-            done.seq = session.ask(
+            done.fiscop2pSeq = session.ask(
                 protocolID, packetType, payload, done.callback, done.errback, wait
             )
         except PeerBusy as error:
@@ -449,18 +449,25 @@ class P2PService(MultiService):
         """
         Send to all followers of a topic; nobody confirms.
 
-        It goes to the subscribers of the topic, ours included.  With a protocolID it goes to the
-        followers' handlers of that protocolID instead, as what a module sends to the nodes that run
-        it: like a L{broadcast}, not to ourselves, and with none of AMOP's bytes or bandwidth.
+        It goes to the subscribers of the topic, ours included.
 
+        With a protocolID it goes to what L{handle} or L{handleMany} has set for that protocolID at
+        the followers instead, like a L{broadcast} to those alone: not to ourselves; the message
+        does not name the topic; a follower without such a handler drops it, and counts as reached.
+        It is shorter than a message to subscribers, and never refused for the bandwidth, though it
+        is charged to it.
+
+        @param packetType: goes with a protocolID only.
         @return: to how many nodes: not those that read too slowly.
-        @raise EncodingError: the topic does not fit the wire, or a number its field.
-        @raise BandwidthExceeded: see L{Settings.outgoingBandwidth}; nothing is sent.
+        @raise EncodingError: the topic does not fit the wire, a number its field, or the payload is
+            not bytes; or there is a packetType without a protocolID.
+        @raise BandwidthExceeded: there is no protocolID, and more than
+            L{Settings.outgoingBandwidth} allows; nothing is sent.
         """
         name = self._nameOf(topic, topic)
         if protocolID is None:
             if packetType:
-                raise EncodingError("a packetType is a module's: it goes with its protocolID")
+                raise EncodingError(f"packetType {packetType} without a protocolID: give both")
             return self._topics.multicast(name, payload)
         followers = self._findFollowers(name)
         if followers is None:

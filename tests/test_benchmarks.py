@@ -181,6 +181,12 @@ class ReportTests(SynchronousTestCase):
             self.patch(report, "_congestionControl", lambda control=control: control)
             self.assertIn(f"congestion control {line}", asTable(plan, outcome))
 
+    def test_congestionControl(self) -> None:
+        """Nothing is said of it where the system does not tell."""
+        plan, outcome = self.outcome(PRODUCT, "naive")
+        self.patch(report, "Path", lambda path: Path("/nowhere", path.lstrip("/")))
+        self.assertNotIn("congestion", asTable(plan, outcome))
+
     def test_writesSizesAsPeopleDo(self) -> None:
         self.assertEqual(
             [sizeText(size) for size in (64, 1024, 1536, 16384, 1 << 20)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -86,10 +86,10 @@ class SendTests(NetworkTestCase):
         heard: list[str] = []
         for name, node in (("a", self.a), ("c", self.c)):
             node.handle(self.protocolID, lambda _, name=name: heard.append(name))
-        self.assertEqual(self.a.broadcast(b"all", protocolID=self.protocolID), 2)
+        self.assertEqual(self.a.broadcast(b"all", protocolID=self.protocolID, packetType=7), 2)
         self.advance()
         self.assertEqual(heard, ["c"])
-        self.assertEqual([message.payload for message in self.got], [b"all"])
+        self.assertEqual(self.got, [Message(self.a.nodeID, b"all", self.protocolID, 7)])
 
     def test_broadcastToNobody(self) -> None:
         """A node without peers broadcasts to nobody."""
@@ -245,6 +245,21 @@ class RequestTests(NetworkTestCase):
         later.callback(b"late")
         self.advance()
         self.assertEqual(self.a.counters["responses nobody waited for"], 1)
+
+    def test_cancelledAlone(self) -> None:
+        """A request that is given up is the only one; an application's attributes do no harm."""
+        later: Deferred[bytes] = Deferred()
+        self.b.handle(self.protocolID, lambda message: later if message.payload == b"1" else b"x")
+        first, second, third = (
+            self.a.request(self.b.nodeID, payload, protocolID=self.protocolID)
+            for payload in (b"1", b"2", b"3")
+        )
+        first.seq = second.fiscop2pSeq  # type: ignore[attr-defined]
+        first.cancel()
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        self.advance()
+        self.assertEqual([self.successResultOf(each) for each in (second, third)], [b"x", b"x"])
 
     def test_failingHandler(self) -> None:
         """A handler that fails is logged, and costs nobody else anything."""

@@ -28,7 +28,8 @@ class PeerRegistry:
     settled which of the two stays; see L{add}.
 
     @ivar find: gives the session of a node ID, or L{None}.
-    @ivar findFollowers: gives the sessions of those that follow a topic, by node ID, or L{None}.
+    @ivar findFollowers: gives the sessions of those that follow a topic, by node ID, or L{None}; it
+        is what changes when they do: keep it for no longer than a turn.
     @ivar history: what became of links.
     @ivar joined: L{Event} of a node ID: the node is connected.
     @ivar left: L{Event} of a node ID: it is not any more.

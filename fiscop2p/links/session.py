@@ -374,9 +374,9 @@ class PeerProtocol(OutgoingFrames):
         if self._pending is not None:
             self._pending.forget(seq)
 
-    def cancelled(self, request: Any) -> None:
+    def cancelled(self, done: Any) -> None:
         """Drop the request of a Deferred; see L{ISession.cancelled}."""
-        self.forget(request.seq)
+        self.forget(done.fiscop2pSeq)
 
     def ping(self, callback: Callable[[Outcome], None]) -> None:
         """

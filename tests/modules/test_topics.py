@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from fiscop2p.errors import EncodingError, NoFollower, TopicRequestFailed
+from fiscop2p.errors import BandwidthExceeded, EncodingError, NoFollower, TopicRequestFailed
 from fiscop2p.interfaces import Message
 from fiscop2p.links.reasons import CloseReason
 from fiscop2p.traffic.limiter import RateLimiter
@@ -139,11 +139,15 @@ class ModuleTests(NetworkTestCase):
 
     def test_slowReader(self) -> None:
         """A follower that reads too slowly is left out, and not counted."""
-        self.follow("b", "c")
+        self.follow("b")
+        self.follow("c")
         self.a.registry.session(self.b.nodeID).pauseProducing()
         self.a.broadcast(randbytes(self.a.settings.maxQueue + 1), protocolID=self.protocolID)
         self.advance()
+        self.got.clear()
         self.assertEqual(self.multicast(), 1)
+        self.advance()
+        self.assertEqual([name for name, _ in self.got], ["c"])
 
     def test_bad(self) -> None:
         """What cannot be sent is refused, whether anybody follows or not."""
@@ -164,10 +168,14 @@ class ModuleTests(NetworkTestCase):
                 self.a.multicast(topic, b"x", protocolID=self.protocolID)
 
     def test_bandwidth(self) -> None:
-        """AMOP's bandwidth has nothing to do with it."""
-        self.a.links.limiter = RateLimiter(1.0, self.network.clock)
+        """It is not refused for the bandwidth, but charged to it, as all that is not topic sync."""
+        self.a.links.limiter = RateLimiter(10_000.0, self.network.clock)
         self.follow("b")
-        self.assertEqual([self.multicast(bytes(10_000)) for _ in range(3)], [1, 1, 1])
+        self.advance(1)
+        self.assertEqual([self.multicast(randbytes(10_000)) for _ in range(3)], [1, 1, 1])
+        self.advance()
+        with self.assertRaises(BandwidthExceeded):
+            self.a.multicast("orders", b"x")
 
 
 class FloodTests(NetworkTestCase):
