@@ -120,7 +120,7 @@ def stop(seed: int, count: int) -> Iterator[Figure]:
         stopped.signal(signal.SIGCONT)
         yield _healed(mesh)
         sleep(_BEFORE)
-        yield from traffic.end(mesh)
+        yield from traffic.end(mesh, stopped=stopped)
 
 
 def delay(seed: int, count: int) -> Iterator[Figure]:

@@ -30,7 +30,9 @@ def talk(
     one.ask("ask", to=other.nodeID, interval=interval)
 
 
-def end(mesh: Mesh, patience: float = Settings().requestTimeout) -> Iterator[Figure]:
+def end(
+    mesh: Mesh, patience: float = Settings().requestTimeout, stopped: Member | None = None
+) -> Iterator[Figure]:
     """
     Let them be quiet, wait for the last answers, and see what became of it all.
 
@@ -38,6 +40,7 @@ def end(mesh: Mesh, patience: float = Settings().requestTimeout) -> Iterator[Fig
     none after a later one.
 
     @param patience: seconds that an error may take.
+    @param stopped: did not run for a while: what it had asked before had to wait for that long.
     """
     mesh.each("still")
     waitFor(lambda: _open(_asked(mesh)) == 0, Settings().requestTimeout + _MARGIN)
@@ -46,7 +49,12 @@ def end(mesh: Mesh, patience: float = Settings().requestTimeout) -> Iterator[Fig
     yield atLeast("requests", _sum(asked, "asked"), 1000)
     yield Figure("of which failed with an error", _sum(asked, "failed"))
     yield exactly("of which had neither answer nor error", _open(asked), 0)
-    longest = max(each["longest"] for each in asked)
+    longest = max(
+        to["longest"]
+        for member in mesh.members
+        if member is not stopped
+        for to in member.ask("asked").values()
+    )
     yield atMost("longest wait for an error", longest, patience + _MARGIN, "s")
     yield exactly("answers to another question", _sum(asked, "wrong"), 0)
     yield atLeast("one-way messages that came", _sum(taken, "count"), 1000)
