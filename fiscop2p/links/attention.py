@@ -31,10 +31,15 @@ class Attention:
         self._call: IDelayedCall | None = None
         self._trust = _MOST_TRUST
         self._passedOver = 0
+        self._isStopped = False
+
+    def start(self) -> None:
+        """From now on something may be expected again."""
+        self._isStopped = False
 
     def expect(self) -> None:
         """Something may come soon."""
-        if self._turnsLeft:
+        if self._turnsLeft or self._isStopped:
             return
         if not self._trust:
             self._passedOver += 1
@@ -51,7 +56,8 @@ class Attention:
             self._trust = min(self._trust + 1, _MOST_TRUST)
 
     def stop(self) -> None:
-        """Let the reactor sleep."""
+        """Let the reactor sleep, whatever is expected while links are closed."""
+        self._isStopped = True
         self._turnsLeft = 0
         if self._call is not None:
             self._call.cancel()

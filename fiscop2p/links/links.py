@@ -143,6 +143,7 @@ class Links:
         self._watchLoop.start(self._watchInterval, now=False)
         self._countLoop.start(COUNT_INTERVAL)
         self.noise.start()
+        self.attention.start()
         self._running = True
         for address in self._addresses:
             self._dial(address)

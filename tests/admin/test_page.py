@@ -187,7 +187,8 @@ class PageTests(PageTestCase):
         # The longest that a time and a duration get; a scroll bar takes room, too.
         await self.page.run(
             "document.querySelectorAll('#details tbody tr').forEach((row) => {"
-            " row.cells[0].textContent = '22 Nov, 23:59:59'; row.cells[2].textContent = '23 h 59 min';"
+            " row.cells[0].textContent = '22 Nov, 23:59:59';"
+            " row.cells[2].textContent = '23 h 59 min';"
             " row.cells[3].textContent = 'the connection was lost '.repeat(20); })"
         )
         width = await self.page.run(

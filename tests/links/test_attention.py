@@ -104,6 +104,23 @@ class AttentionTests(SynchronousTestCase):
         self.attention.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.attention.stop()
+        self.assertEqual(self.turnsAwake(), 0)
+        self.attention.start()
+        self.assertEqual(self.turnsAwake(), 48)
+
+    def test_stoppedByAHandler(self) -> None:
+        """Nor when the node is stopped in the midst of what has come."""
+        network = MemoryNetwork(2)
+        self.addCleanup(network.stop)
+        node, other = network.nodes
+        network.advance(1)
+        node.handle(node.protocolID(1, 1000), lambda _: node.stopService() and None)
+        attention = node.links.attention
+        attention._clock = self.clock
+        other.send(node.nodeID, randbytes(20_000), protocolID=node.protocolID(1, 1000))
+        network.advance(0.1)
+        self.assertFalse(node.running)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
 class RequestTests(SynchronousTestCase):
