@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from .identity import Identity
     from .links.reasons import CloseReason
+    from .links.sheaf import Sheaf
 
 
 @dataclass(slots=True)
@@ -240,6 +241,20 @@ class ILinks(Interface):
 class IOutgoing(Interface):
     """What is queued on a link."""
 
+    def offer(protocolID: int, frame: EncodedFrame) -> bool:
+        """
+        Queue the encoded frame of a protocolID, which leaves at the end of the reactor's turn.
+
+        @return: whether there was room, and the link does not end.
+        """
+
+    def share(sheaf: Sheaf) -> bool:
+        """
+        Queue frames that other links get, too.
+
+        @return: whether there was room, and the link does not end.
+        """
+
     def gather() -> None:
         """See how much it is."""
 
@@ -304,9 +319,6 @@ class ISession(IOutgoing):
     def postAll(protocolID: int, packetType: int, payloads: Iterable[bytes]) -> int:
         """Queue such messages until there is no room; returns how many that were."""
 
-    def offer(protocolID: int, frame: EncodedFrame) -> bool:
-        """Like C{write}; tells whether there was room."""
-
     def request(
         protocolID: int,
         packetType: int,
@@ -326,21 +338,19 @@ class ISession(IOutgoing):
         protocolID: int,
         packetType: int,
         payload: bytes,
-        answered: Answered,
-        failed: Failed,
+        answered: Answered | Deferred[bytes],
+        failed: Failed | None,
         timeout: float,
     ) -> int:
-        """The same with two callbacks, of which one is called once."""
+        """
+        The same with two callbacks, of which one is called once.
+
+        @param answered: or a Deferred, which is told how the request ended; then C{failed} is
+            L{None}.
+        """
 
     def forget(seq: int) -> None:
-        """Drop a request: its callback is not called any more."""
-
-    def cancelled(done: Any) -> None:
-        """
-        The canceller of a request's Deferred: C{forget} the request.
-
-        @param done: the Deferred; its C{fiscop2pSeq} is the request's seq.
-        """
+        """Drop a request: who waits for it is told nothing any more."""
 
     def respond(protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
         """Answer a request of this protocolID and seq."""

@@ -86,10 +86,11 @@ class P2PService(MultiService):
         self.registry = PeerRegistry(identity.nodeID)
         self._links = Links(settings, identity, access, tls, self.registry, reactor)
         # Bound once, for every message goes through them.
-        self._findSession = self.registry.find
+        self._sessions = self.registry.active
         self._findFollowers = self.registry.findFollowers
         self._makeFrame = self._links.encode
         self._nextSeq = self._links.nextSeq
+        self._share = self._links.turn.share
         self._topics = Topics(identity.nodeID, self._links, self.registry)
         self._private = PrivateTopics(self._topics)
         self._nameOf = self._private.names.get
@@ -257,7 +258,7 @@ class P2PService(MultiService):
         @raise PeerBusy: it reads too slowly, and more than L{Settings.maxQueue} wait for it.
         @raise EncodingError: a number does not fit its field.
         """
-        session = self._findSession(nodeID)
+        session = self._sessions.get(nodeID)
         if session is None:
             raise self.registry.absent(nodeID)
         if protocolID <= 0:
@@ -276,7 +277,7 @@ class P2PService(MultiService):
         @raise EncodingError: a number does not fit its field; nothing is sent.  Or a payload is too
             long; those before it are sent.
         """
-        session = self._findSession(nodeID)
+        session = self._sessions.get(nodeID)
         if session is None:
             raise self.registry.absent(nodeID)
         if protocolID <= 0:
@@ -300,20 +301,19 @@ class P2PService(MultiService):
         @return: fires with the payload of the response; fails with L{PeerAbsent} or L{PeerBusy} at
             once, with L{PeerLeft} when the link ends, or with L{RequestTimeout}; may be cancelled.
         """
-        session = self._findSession(nodeID)
+        session = self._sessions.get(nodeID)
         if session is None:
             return fail(self.registry.absent(nodeID))
         if protocolID <= 0:
             raise _notARequest(protocolID)
-        # It carries its seq, by a name that no application takes: a closure would cost more.
-        done: Any = Deferred(session.cancelled)
+        done: Any = Deferred(_cancelled)
         wait = self.settings.requestTimeout if timeout is None else timeout
         try:
-            done.fiscop2pSeq = session.ask(
-                protocolID, packetType, payload, done.callback, done.errback, wait
-            )
+            seq = session.ask(protocolID, packetType, payload, done, None, wait)
         except PeerBusy as error:
             return fail(error)
+        # It carries its request, by a name that no application takes: a closure would cost more.
+        done.fiscop2pRequest = session, seq
         answer: Deferred[bytes] = done
         return answer
 
@@ -338,7 +338,7 @@ class P2PService(MultiService):
         @raise PeerBusy: it reads too slowly, and more than L{Settings.maxQueue} wait for it.
         @raise EncodingError: a number does not fit its field.
         """
-        session = self._findSession(nodeID)
+        session = self._sessions.get(nodeID)
         if session is None:
             raise self.registry.absent(nodeID)
         if protocolID <= 0:
@@ -361,11 +361,7 @@ class P2PService(MultiService):
         if protocolID <= 0:
             raise _notARequest(protocolID)
         frame = self._makeFrame(protocolID, packetType, self._nextSeq(), payload)
-        missed = 0
-        for session in sessions:
-            if not session.offer(protocolID, frame):
-                missed += 1
-        return len(sessions) - missed
+        return self._share(protocolID, frame, sessions)
 
     def bulkSender(self, nodeID: str, *, protocolID: int, packetType: int = 0) -> IConsumer:
         """
@@ -571,6 +567,12 @@ class P2PService(MultiService):
         @raise KeyError: the protocolID has no handler.
         """
         self._links.handlers.pop(protocolID).handler = None
+
+
+def _cancelled(done: Any) -> None:
+    """The canceller of a request's Deferred."""
+    session, seq = done.fiscop2pRequest
+    session.forget(seq)
 
 
 def _notARequest(protocolID: int) -> EncodingError:

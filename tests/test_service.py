@@ -15,6 +15,7 @@ from fiscop2p.errors import (
     TopicRequestFailed,
 )
 from fiscop2p.interfaces import INode, Message
+from fiscop2p.links.reasons import CloseReason
 from fiscop2p.settings import Settings
 from fiscop2p.testing import MemoryNetwork
 from tests.strangers import logLines
@@ -142,6 +143,21 @@ class AskTests(NetworkTestCase):
         with self.assertRaises(EncodingError):
             self.a.ask(self.b.nodeID, b"", self.fail, self.fail, protocolID=0)
 
+    def test_linkEndsBetweenAnswers(self) -> None:
+        """Of answers that have come together, none is taken once the link is ended."""
+
+        def end(_: object) -> None:
+            self.a.registry.session(self.b.nodeID).abort(CloseReason.REFUSED)
+
+        self.b.handle(self.protocolID, lambda message: message.payload)
+        self.ask()
+        self.ask(answered=end)
+        self.ask()
+        answer = self.a.request(self.b.nodeID, b"?", protocolID=self.protocolID)
+        self.advance()
+        self.assertEqual([type(end) for end in self.ends], [bytes, PeerLeft])
+        self.failureResultOf(answer, PeerLeft)
+
     def test_callbackFails(self) -> None:
         """A callback that raises is logged; the link and the other requests live on."""
 
@@ -254,7 +270,7 @@ class RequestTests(NetworkTestCase):
             self.a.request(self.b.nodeID, payload, protocolID=self.protocolID)
             for payload in (b"1", b"2", b"3")
         )
-        first.seq = second.fiscop2pSeq  # type: ignore[attr-defined]
+        first.request = second.fiscop2pRequest  # type: ignore[attr-defined]
         first.cancel()
         first.cancel()
         self.failureResultOf(first, CancelledError)

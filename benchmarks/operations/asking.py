@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
 from time import perf_counter, process_time
 from typing import Any, Final
@@ -31,13 +31,22 @@ class _Asking:
     @ivar done: fires with L{None} at the end.
     """
 
-    def __init__(self, ask: Callable[[bytes, _Asking], object], size: int, count: int) -> None:
+    def __init__(self, channel: Channel, callbacks: bool, size: int, count: int) -> None:
         """
-        @param ask: sends a payload, and sees to it that L{answered} or L{failed} is called.
+        @param callbacks: whether to ask by callbacks instead of Deferreds.
         """
+        # Bound once: this is to take little beside what is measured.
+        answered, failed = self._answered, self._failed
+
+        def call(payload: bytes) -> None:
+            channel.call(payload, answered, failed)
+
+        def ask(payload: bytes) -> None:
+            channel.ask(payload).addCallbacks(answered, failed)
+
+        self._ask = call if callbacks else ask
         self.latencies: list[float] = []
         self.done: Deferred[None] = Deferred()
-        self._ask = ask
         self._size = size
         self._payloads: Iterator[bytes] = islice(cycle(payloadsOf(size)), count)
         self._asked: deque[float] = deque()
@@ -47,19 +56,19 @@ class _Asking:
         payload = next(self._payloads, None)
         if payload is not None:
             self._asked.append(perf_counter())
-            self._ask(payload, self)
+            self._ask(payload)
         elif not self._asked and not self.done.called:
             self.done.callback(None)
 
-    def answered(self, answer: bytes) -> None:
+    def _answered(self, answer: bytes) -> None:
         """An answer has come."""
         self.latencies.append(perf_counter() - self._asked.popleft())
         if len(answer) == self._size:
             self.next()
         else:
-            self.failed(WrongAnswer(f"the answer to {self._size} bytes has {len(answer)}"))
+            self._failed(WrongAnswer(f"the answer to {self._size} bytes has {len(answer)}"))
 
-    def failed(self, reason: Any) -> None:
+    def _failed(self, reason: Any) -> None:
         """A request has failed."""
         if not self.done.called:
             self.done.errback(reason)
@@ -72,15 +81,8 @@ async def askAll(channel: Channel, order: Words, outstanding: int, callbacks: bo
     @param outstanding: how many requests are under way at a time.
     @param callbacks: whether by callbacks instead of Deferreds.
     """
-
-    def call(payload: bytes, asking: _Asking) -> None:
-        channel.call(payload, asking.answered, asking.failed)
-
-    def ask(payload: bytes, asking: _Asking) -> None:
-        channel.ask(payload).addCallbacks(asking.answered, asking.failed)
-
-    size, count = order["size"], order["count"]
-    asking = _Asking(call if callbacks else ask, size, count)
+    count = order["count"]
+    asking = _Asking(channel, callbacks, order["size"], count)
     channel.tell(order)
     await channel.hear()
     cpu, began = process_time(), perf_counter()

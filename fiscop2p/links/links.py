@@ -459,5 +459,4 @@ class Links:
 
     def writeToAll(self, protocolID: int, frame: EncodedFrame) -> None:
         """Queue an encoded frame on every link that is open, proven or not, and not too slow."""
-        for session in self._opened:
-            session.offer(protocolID, frame)
+        self.turn.share(protocolID, frame, self._opened)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable
 from itertools import groupby
 from typing import Final
 
@@ -19,7 +19,10 @@ SMALL: Final = 4 * 1024
 """Bytes up to which a payload is so small that it is not looked at before it is put here."""
 
 MOST_UNKNOWN: Final = 1024
-"""So many of these may be on their way here, and of larger ones a quarter of as many bytes."""
+"""So many of these may be on their way here."""
+
+MOST_LARGER: Final = MOST_UNKNOWN * SMALL // 4
+"""And so many bytes of larger ones."""
 
 
 class Outbox:
@@ -42,7 +45,7 @@ class Outbox:
         """Append pieces of which none is large."""
         self.append(b"".join(pieces))
 
-    def put(self, pieces: Iterable[bytes]) -> None:
+    def put(self, pieces: Collection[bytes]) -> None:
         """Append pieces of any size."""
         for piece in joined(pieces):
             self.append(piece)
@@ -84,10 +87,14 @@ class Outbox:
         self._buffers.append(memoryview(buffer))
 
 
-def joined(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+def joined(pieces: Collection[bytes | memoryview]) -> list[bytes | memoryview]:
     """Join pieces, but not those that are L{LARGE}."""
+    if max(map(len, pieces), default=0) < LARGE:
+        return [b"".join(pieces)]
+    parts: list[bytes | memoryview] = []
     for isLarge, group in groupby(pieces, lambda piece: len(piece) >= LARGE):
         if isLarge:
-            yield from group
+            parts += group
         else:
-            yield b"".join(group)
+            parts.append(b"".join(group))
+    return parts

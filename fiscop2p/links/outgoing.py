@@ -15,11 +15,11 @@ from ..errors import PeerBusy
 from ..interfaces import ILinks, IOutgoing
 from ..traffic.volume import Volume
 from ..wire.frames import EncodedFrame, checkedPayload
-from .outbox import LARGE, MOST_UNKNOWN, SMALL, Outbox
+from .outbox import LARGE, MOST_LARGER, MOST_UNKNOWN, SMALL, Outbox
 from .reasons import CloseReason
 from .room import Room
+from .sheaf import Sheaf
 
-_MOST_LARGER: Final = MOST_UNKNOWN * SMALL // 4
 _MOST_PIECES: Final = 2 * MOST_UNKNOWN
 
 _FEW: Final = 16
@@ -49,6 +49,7 @@ class OutgoingFrames(Protocol):
         "_larger",
         "_links",
         "_mostPlain",
+        "_mostPosted",
         "_outbox",
         "_outgoing",
         "_pack",
@@ -57,6 +58,7 @@ class OutgoingFrames(Protocol):
         "_postedType",
         "_protocolID",
         "_settings",
+        "_sheaf",
         "_turn",
         "_version",
         "closeReason",
@@ -85,6 +87,7 @@ class OutgoingFrames(Protocol):
         self._headerSize = links.encode.headerSize
         self._version = links.encode.version
         self._mostPlain = min(links.encode.mostPlain, SMALL)
+        self._mostPosted = min(links.encode.most, LARGE - 1)
         self._outbox = Outbox()
         self._protocolID = self._postedID = self._postedType = 0
         self._forgetTurn()
@@ -93,6 +96,7 @@ class OutgoingFrames(Protocol):
         """Nothing has been queued in this turn."""
         self._outgoing: list[bytes] = []
         self._posted: list[bytes] = []
+        self._sheaf: Sheaf | None = None
         self._hasLarge = False
         self._larger = self._counted = self._countedBytes = 0
 
@@ -107,13 +111,23 @@ class OutgoingFrames(Protocol):
             and len(payload) <= self._mostPlain
         ):
             posted.append(payload)
-            if len(posted) == MOST_UNKNOWN:
+            if len(posted) >= MOST_UNKNOWN:
                 self.gather()
-        elif len(checkedPayload(payload)) > self._mostPlain:
+            return
+        if not isinstance(payload, bytes):
+            checkedPayload(payload)
+        encode, size = self._encode, len(payload)
+        if size > self._mostPosted:
+            self.write(protocolID, encode(protocolID, packetType, self._links.nextSeq(), payload))
+            return
+        block = encode.compress(protocolID, payload)
+        if block is not None:
             seq = self._links.nextSeq()
-            self.write(protocolID, self._encode(protocolID, packetType, seq, payload))
+            self.write(protocolID, encode.compressed(protocolID, packetType, seq, block))
         elif self._beginPosting(protocolID, packetType):
             self._posted.append(payload)
+            if size > self._mostPlain:
+                self._addLarger(size)
 
     def postAll(self, protocolID: int, packetType: int, payloads: Iterable[bytes]) -> int:
         """Queue such messages until there is no room; see L{ISession.postAll}."""
@@ -185,11 +199,15 @@ class OutgoingFrames(Protocol):
             if size > self._mostPlain:
                 if size >= LARGE:
                     self._hasLarge = True
-                self._larger += size
-                if self._larger >= _MOST_LARGER:
-                    self.gather()
+                self._addLarger(size)
             if len(outgoing) == _MOST_PIECES:
                 self.gather()
+
+    def _addLarger(self, size: int) -> None:
+        """A payload of more than a few bytes has been queued: so many may be before a look."""
+        self._larger += size
+        if self._larger >= MOST_LARGER:
+            self.gather()
 
     def send(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
         """Encode a message, and queue its frame; see L{ISession.send}."""
@@ -223,6 +241,8 @@ class OutgoingFrames(Protocol):
         """
         if self.closeReason is not None:
             return False
+        if self._sheaf is not None:
+            self.gather()
         if self._outbox.size > self._settings.maxQueue:
             self._makeRoom()
         self._turn.add(self)
@@ -270,6 +290,18 @@ class OutgoingFrames(Protocol):
             self.write(protocolID, frame)
         except PeerBusy:
             return False
+        return self.closeReason is None
+
+    def share(self, sheaf: Sheaf) -> bool:
+        """Queue what other links get, too; see L{IOutgoing.share}."""
+        self.gather()
+        try:
+            if not self._beginTurn():
+                return False
+        except PeerBusy:
+            return False
+        # Nothing else is queued now without a turn being begun, which gathers this first.
+        self._sheaf = sheaf
         return True
 
     def flush(self) -> None:
@@ -303,7 +335,14 @@ class OutgoingFrames(Protocol):
             self._count(frames, outbox.size - before - self._countedBytes)
             self._outgoing = []
             self._hasLarge = False
-            self._larger = self._counted = self._countedBytes = 0
+            self._counted = self._countedBytes = 0
+        self._larger = 0
+        if self._sheaf is not None:
+            sheaf, self._sheaf = self._sheaf, None
+            for buffer in sheaf.buffers:
+                self._outbox.append(buffer)
+            self.counts.framesSent += sheaf.count
+            self._links.sent(sheaf.protocolID, sheaf.count, sheaf.size)
         if self._posted:
             posted, self._posted = self._posted, []
             self._gatherPosted(posted, set(map(len, posted)))

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from ..errors import DeliveryError, RequestTimeout
-from ..interfaces import Answered, Failed
+from ..interfaces import Answered, Failed, ISession
+from ..wire.runs import Run
 
 _RESOLUTION: Final = 0.01
 _FAILED: Final = "who waited for an answer failed with it"
 _MOST_STALE: Final = 64
 
-_Request: TypeAlias = tuple[float, Answered, Failed, float]
-"""Deadline, callbacks, timeout."""
+_Request: TypeAlias = tuple[float, Any, Failed | None, float]
+"""Deadline, two callbacks (or a Deferred and L{None}), timeout."""
 
 
 class PendingRequests:
     """
     The requests of one link, by seq.
 
-    Of a request's two callbacks one is called, once; what it raises is logged.  Deadlines are met
-    within a hundredth of a second; a timer of its own for each would cost more than the request.
+    Who waits is told once how it ended; what is raised then is logged.  Deadlines are met within a
+    hundredth of a second; a timer of its own for each would cost more than the request.
 
     Most requests have a later deadline than all before them, so the first of them expires first.
     The others are in a heap, too; what is answered stays there until it would have expired.
@@ -63,9 +65,20 @@ class PendingRequests:
     def __contains__(self, seq: int) -> bool:
         return seq in self.requests
 
-    def add(self, seq: int, answered: Answered, failed: Failed, timeout: float) -> None:
-        """Wait for the response to C{seq}, C{timeout} seconds at the most."""
-        deadline = self._seconds() + timeout
+    def add(
+        self,
+        seq: int,
+        answered: Answered | Deferred[bytes],
+        failed: Failed | None,
+        timeout: float,
+    ) -> None:
+        """
+        Wait for the response to C{seq}, C{timeout} seconds at the most.
+
+        @param failed: L{None} with a Deferred, which is told either.
+        """
+        seconds = self._seconds
+        deadline = seconds() + timeout
         self.requests[seq] = (deadline, answered, failed, timeout)
         if deadline < self._latest:
             self._addEarly(deadline, seq)
@@ -100,20 +113,31 @@ class PendingRequests:
         """Stop waiting without telling anybody."""
         self.requests.pop(seq, None)
 
-    def answer(self, seq: int, payload: bytes) -> bool:
+    def answers(self, session: ISession, run: Run) -> list[int]:
         """
-        A response has come.
+        Responses have come.
 
-        @return: whether somebody waited for it.
+        @param session: when it has ended, nothing more is taken.
+        @return: the seqs that nobody waited for.
         """
-        request = self.requests.pop(seq, None)
-        if request is None:
-            return False
-        try:
-            request[1](payload)
-        except Exception:
-            self._log.failure(_FAILED)
-        return True
+        unmatched = []
+        pop = self.requests.pop
+        for seq, payload in zip(run.seqs, run.payloads, strict=True):
+            if session.closeReason is not None:
+                break
+            request = pop(seq, None)
+            if request is None:
+                unmatched.append(seq)
+                continue
+            _, answered, failed, _ = request
+            try:
+                if failed is None:
+                    answered.callback(payload)
+                else:
+                    answered(payload)
+            except Exception:
+                self._log.failure(_FAILED)
+        return unmatched
 
     def failAll(self, error: DeliveryError) -> None:
         """No response can come any more."""
@@ -130,9 +154,12 @@ class PendingRequests:
         """
         if self.requests.get(seq) is request:
             del self.requests[seq]
-            _, _, failed, timeout = request
+            _, done, failed, timeout = request
             try:
-                failed(why(timeout))
+                if failed is None:
+                    done.errback(why(timeout))
+                else:
+                    failed(why(timeout))
             except Exception:
                 self._log.failure(_FAILED)
 

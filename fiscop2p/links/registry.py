@@ -27,6 +27,7 @@ class PeerRegistry:
     Every node has one active session.  A further link to a node that has one is a spare until it is
     settled which of the two stays; see L{add}.
 
+    @ivar active: the session of every connected node, by node ID.
     @ivar find: gives the session of a node ID, or L{None}.
     @ivar findFollowers: gives the sessions of those that follow a topic, by node ID, or L{None}; it
         is what changes when they do: keep it for no longer than a turn.
@@ -48,6 +49,7 @@ class PeerRegistry:
         self.history = LinkHistory()
         self._ownID = ownID
         self._active: dict[str, ISession] = {}
+        self.active: Mapping[str, ISession] = self._active
         self.find = self._active.get
         self._spares: dict[str, list[ISession]] = {}
         self._topics: dict[ISession, frozenset[str]] = {}

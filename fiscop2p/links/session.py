@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
@@ -203,14 +204,16 @@ class PeerProtocol(OutgoingFrames):
 
     def _receiveUntaken(self, run: Run) -> None:
         """Take answers, and what no application and no module of the network's takes."""
-        protocolID, pending = run.protocolID, self._pending
-        for seq, payload in zip(run.seqs, run.payloads, strict=True):
+        protocolID = run.protocolID
+        if protocolID <= 0:
+            pending = self._pending
+            for seq in run.seqs if pending is None else pending.answers(self, run):
+                self._links.unmatched(self, seq)
+            return
+        for payload in run.payloads:
             if self.closeReason is not None:
                 return
-            if protocolID > 0:
-                self._links.unclaimed(self, protocolID, run.packetType, payload)
-            elif pending is None or not pending.answer(seq, payload):
-                self._links.unmatched(self, seq)
+            self._links.unclaimed(self, protocolID, run.packetType, payload)
 
     def answerBegun(self) -> None:
         """An application works for the peer: when it has too much to do, nothing more is read."""
@@ -335,8 +338,8 @@ class PeerProtocol(OutgoingFrames):
         protocolID: int,
         packetType: int,
         payload: bytes,
-        answered: Answered,
-        failed: Failed,
+        answered: Answered | Deferred[bytes],
+        failed: Failed | None,
         timeout: float,
     ) -> int:
         """Send a request; see L{ISession.ask}."""
@@ -373,10 +376,6 @@ class PeerProtocol(OutgoingFrames):
         """Drop a request; see L{ISession.forget}."""
         if self._pending is not None:
             self._pending.forget(seq)
-
-    def cancelled(self, done: Any) -> None:
-        """Drop the request of a Deferred; see L{ISession.cancelled}."""
-        self.forget(done.fiscop2pSeq)
 
     def ping(self, callback: Callable[[Outcome], None]) -> None:
         """

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ..interfaces import IOutgoing
+from ..wire.frames import EncodedFrame
 from .reasons import CloseReason
+from .sheaf import Sheaf
 
 
 class Turn:
@@ -18,6 +22,7 @@ class Turn:
         self._clock = clock
         self._queued: dict[IOutgoing, None] = {}
         self._willFlush = False
+        self._sheaf: Sheaf | None = None
 
     def add(self, outgoing: IOutgoing) -> None:
         """Flush it before this turn ends."""
@@ -30,9 +35,29 @@ class Turn:
         """The caller will L{flush} before it returns to the reactor."""
         self._willFlush = True
 
+    def share(self, protocolID: int, frame: EncodedFrame, links: Collection[IOutgoing]) -> int:
+        """
+        Queue an encoded frame on many links: once for all of them, unless what goes to others, or
+        is none of it, comes in between too often.
+
+        @return: on how many: not those whose peers read too slowly, or that end.
+        """
+        sheaf = self._sheaf
+        if sheaf is None or not sheaf.isFor(links, protocolID):
+            if sheaf is not None and not sheaf.hasPaid:
+                return sum(link.offer(protocolID, frame) for link in links)
+            sheaf = Sheaf(links, protocolID)
+            if not sheaf.reached:
+                # No link leads to the end of this turn, where it would be forgotten.
+                return 0
+            self._sheaf = sheaf
+        sheaf.add(frame)
+        return sheaf.reached
+
     def flush(self) -> None:
         """Send what is queued; a link on which that fails is ended, the others are not touched."""
         self._willFlush = False
+        self._sheaf = None
         if self._queued:
             queued, self._queued = self._queued, {}
             for outgoing in queued:

@@ -157,8 +157,7 @@ class Topics:
         if sessions:
             frame = self._links.encode(AMOP, MULTICAST, self._links.nextSeq(), message)
             self.acquireBandwidth(topic, len(message) * len(sessions))
-            for session in sessions:
-                reached += session.offer(AMOP, frame)
+            reached = self._links.turn.share(AMOP, frame, sessions)
         if topic not in self.subscribers:
             return reached
         self._links.clock.callLater(

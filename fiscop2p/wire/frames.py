@@ -47,7 +47,8 @@ class FrameEncoder:
     @ivar pack: packs a header: length, version, protocolID, packetType, seq.
     @ivar headerSize: how many bytes that gives.
     @ivar version: the version of a frame that is not compressed.
-    @ivar mostPlain: the most bytes of a payload that is sent as it is, without a look at it.
+    @ivar most: the most bytes that a payload may have.
+    @ivar mostPlain: the most bytes of one that is sent as it is, without a look at it.
     """
 
     def __init__(
@@ -62,10 +63,10 @@ class FrameEncoder:
         self.headerSize = dialect.headerSize
         self.version = dialect.plain
         self._dialect = dialect
-        self._most = maxFrameLength - dialect.headerSize
+        self.most = maxFrameLength - dialect.headerSize
         self._futile: dict[int, int] = {}
         isCompressing = compressing and dialect.canCompress
-        self.mostPlain = min(THRESHOLD, self._most) if isCompressing else self._most
+        self.mostPlain = min(THRESHOLD, self.most) if isCompressing else self.most
 
     def __call__(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> EncodedFrame:
         """
@@ -76,21 +77,44 @@ class FrameEncoder:
         if not isinstance(payload, bytes):
             checkedPayload(payload)
         size = len(payload)
-        if size > self._most:
+        if size > self.most:
             raise EncodingError(
-                f"a message of {size} bytes, {self._most} are the most; send it in parts"
+                f"a message of {size} bytes, {self.most} are the most; send it in parts"
             )
-        header = self._dialect.header
-        if size > self.mostPlain:
-            block = self._tryToCompress(protocolID, payload)
-            if block is not None:
-                return header(len(block), protocolID, packetType, seq, COMPRESSED), block
+        block = self.compress(protocolID, payload)
+        if block is not None:
+            return self.compressed(protocolID, packetType, seq, block)
         try:
             return self.pack(
                 self.headerSize + size, self.version, protocolID, packetType, seq
             ), payload
         except struct.error:
-            return header(size, protocolID, packetType, seq), payload
+            return self._dialect.header(size, protocolID, packetType, seq), payload
+
+    def compress(self, protocolID: int, payload: bytes) -> bytes | None:
+        """
+        Compress, unless the payload is small, or what is sent under this protocolID has not shrunk
+        for a while.
+
+        @return: a block for L{compressed}, or L{None} where the payload travels as it is.
+        """
+        if len(payload) <= self.mostPlain:
+            return None
+        futile = self._futile.get(protocolID, 0)
+        block = None
+        if futile < _PATIENCE or not futile % _RETRY:
+            block = compress(payload)
+        self._futile[protocolID] = futile + 1 if block is None else 0
+        return block
+
+    def compressed(self, protocolID: int, packetType: int, seq: int, block: bytes) -> EncodedFrame:
+        """
+        Make the frame of a message that L{compress} has compressed.
+
+        @raise EncodingError: a number does not fit its field.
+        """
+        header = self._dialect.header(len(block), protocolID, packetType, seq, COMPRESSED)
+        return header, block
 
     def together(
         self,
@@ -103,7 +127,7 @@ class FrameEncoder:
         """
         Make the frames of messages of one kind, whose numbers are known to fit their fields.
 
-        @param sizes: of the payloads; none is above L{mostPlain}.
+        @param sizes: of the payloads, which travel as they are.
         """
         pack, headerSize, version = self.pack, self.headerSize, self.version
         if len(sizes) == 1:
@@ -117,15 +141,6 @@ class FrameEncoder:
         ]
         pieces[1::2] = payloads
         return b"".join(pieces)
-
-    def _tryToCompress(self, protocolID: int, payload: bytes) -> bytes | None:
-        """Compress, unless what is sent under this protocolID has not shrunk for a while."""
-        futile = self._futile.get(protocolID, 0)
-        block = None
-        if futile < _PATIENCE or not futile % _RETRY:
-            block = compress(payload)
-        self._futile[protocolID] = futile + 1 if block is None else 0
-        return block
 
 
 def checkedPayload(payload: object) -> bytes:

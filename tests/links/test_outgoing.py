@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,11 +13,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.errors import EncodingError
 from fiscop2p.interfaces import Message
-from fiscop2p.links.outbox import MOST_UNKNOWN, SMALL
+from fiscop2p.links.outbox import LARGE, MOST_UNKNOWN, SMALL, Outbox
 from fiscop2p.service import P2PService
 from fiscop2p.settings import Overflow, Settings
 from fiscop2p.testing import MemoryNetwork
-from fiscop2p.wire.dialect import RC1, RC2
+from fiscop2p.wire import frames
+from fiscop2p.wire.dialect import COMPRESSED, RC1, RC2
 from tests.test_service import NetworkTestCase
 
 LAST_SEQ = (1 << 32) - 1
@@ -330,6 +332,55 @@ class PayloadTests(NetworkTestCase):
         self.a.send(self.b.nodeID, b"3", protocolID=self.protocolID)
         self.advance()
         self.assertEqual(self.got, [b"0", b"other", b"1", b"2", b"3"])
+
+
+class CompressionTests(NetworkTestCase):
+    """What is compressed of messages that go one way."""
+
+    def packetTypes(self, sizes: dict[int, bytes]) -> list[int]:
+        """Send such payloads; tell the packet types of those that were compressed."""
+        compressed: list[int] = []
+        session = self.a.registry.session(self.b.nodeID)
+        put = session._outbox.append
+
+        def note(buffer: bytes) -> None:
+            position = 0
+            while position < len(buffer):
+                length, version, _, packetType, _ = RC2.layout.unpack_from(buffer, position)
+                if version == COMPRESSED:
+                    compressed.append(packetType)
+                position += length
+            put(buffer)
+
+        session.gather()
+        with patch.object(Outbox, "append", lambda outbox, buffer: note(buffer)):
+            for packetType, payload in sizes.items():
+                self.a.send(
+                    self.b.nodeID, payload, protocolID=self.protocolID, packetType=packetType
+                )
+            session.gather()
+        return compressed
+
+    def test_whatShrinks(self) -> None:
+        """Of messages of any size those that shrink are compressed, and no others."""
+        small, plain = bytes(1024), NOISE[:2000]
+        payloads = [small, bytes(1025), plain, bytes(LARGE - 1), bytes(LARGE), small, bytes(3000)]
+        self.assertEqual(self.packetTypes(dict(enumerate(payloads))), [1, 3, 4, 6])
+        got: list[bytes] = []
+        self.b.handle(self.protocolID, lambda message: got.append(message.payload))
+        self.advance(0)
+        self.assertEqual(got, payloads)
+
+    def test_triedNowAndThen(self) -> None:
+        """After 8 that have not shrunk, every 16th is tried; once one shrinks, all are."""
+        for number in range(8):
+            self.assertEqual(self.packetTypes({number: NOISE[number : number + 5000]}), [])
+        for _ in range(2):
+            with patch.object(frames, "compress", wraps=frames.compress) as compress:
+                self.assertEqual(self.packetTypes(dict.fromkeys(range(32), NOISE[:5000])), [])
+            self.assertEqual(compress.call_count, 2)
+        shrinking = self.packetTypes({number: bytes(5000) for number in range(32)})
+        self.assertEqual(shrinking, [*range(8, 32)])
 
 
 class QueueTests(SynchronousTestCase):

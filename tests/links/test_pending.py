@@ -5,6 +5,7 @@ Tests for L{fiscop2p.links.pending}.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from fiscop2p.errors import PeerLeft, RequestTimeout
 from fiscop2p.interfaces import Outcome
 from fiscop2p.links.pending import PendingRequests
 from fiscop2p.testing import VirtualClock
+from fiscop2p.wire.runs import LooseRun
 
 MODEST = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -27,6 +29,7 @@ class Requests:
     def __init__(self) -> None:
         self.clock = VirtualClock()
         self.pending = PendingRequests(self.clock)
+        self.session = SimpleNamespace(closeReason=None)
         self.ends: list[tuple[int, float, Outcome]] = []
 
     def add(self, seq: int, timeout: float, then: Callable[[], object] | None = None) -> None:
@@ -38,6 +41,10 @@ class Requests:
                 then()
 
         self.pending.add(seq, ended, ended, timeout)
+
+    def answer(self, seq: int, payload: bytes) -> bool:
+        """Have a response come; tells whether somebody waited for it."""
+        return not self.pending.answers(self.session, LooseRun(-1, 0, 0, [seq], [payload]))
 
     @property
     def ended(self) -> list[int]:
@@ -78,23 +85,23 @@ class PendingTests(RequestsTestCase):
         self.requests.add(3, 5)
         self.assertEqual(len(self.pending), 2)
         self.clock.advance(1)
-        self.assertTrue(self.pending.answer(3, b"three"))
+        self.assertTrue(self.requests.answer(3, b"three"))
         self.assertEqual(self.requests.ends, [(3, 1, b"three")])
         self.assertEqual(len(self.pending), 1)
-        self.assertTrue(self.pending.answer(2, b""))
+        self.assertTrue(self.requests.answer(2, b""))
         self.clock.advance(100)
         self.assertEqual(self.requests.ends, [(3, 1, b"three"), (2, 1, b"")])
         self.assertEqual(len(self.pending), 0)
 
     def test_answerToNobody(self) -> None:
         """An answer that nobody waits for, or waits for any more, is said to be so."""
-        self.assertFalse(self.pending.answer(2, b""))
+        self.assertFalse(self.requests.answer(2, b""))
         self.requests.add(2, 5)
-        self.pending.answer(2, b"first")
-        self.assertFalse(self.pending.answer(2, b"second"))
+        self.requests.answer(2, b"first")
+        self.assertFalse(self.requests.answer(2, b"second"))
         self.requests.add(3, 5)
         self.clock.advance(6)
-        self.assertFalse(self.pending.answer(3, b"late"))
+        self.assertFalse(self.requests.answer(3, b"late"))
         self.assertEqual(self.requests.ended, [2, 3])
 
     def test_timeout(self) -> None:
@@ -153,7 +160,7 @@ class PendingTests(RequestsTestCase):
     def test_timerEndsWithTheLast(self) -> None:
         """Once all are answered the timer runs out and is not set again."""
         self.requests.add(2, 5)
-        self.pending.answer(2, b"")
+        self.requests.answer(2, b"")
         self.clock.advance(5.1)
         self.assertEqual(self.requests.timers, 0)
         self.requests.add(3, 5)
@@ -178,7 +185,7 @@ class PendingTests(RequestsTestCase):
         self.requests.add(3, 2)
         self.pending.forget(2)
         self.assertEqual(len(self.pending), 1)
-        self.assertFalse(self.pending.answer(2, b""))
+        self.assertFalse(self.requests.answer(2, b""))
         self.clock.advance(10)
         self.assertEnded((3, 2))
 
@@ -194,7 +201,7 @@ class PendingTests(RequestsTestCase):
     def test_seqUsedAgain(self) -> None:
         """Once a request has ended, its seq may be used again with a deadline of its own."""
         self.requests.add(2, 1)
-        self.pending.answer(2, b"")
+        self.requests.answer(2, b"")
         self.requests.add(2, 5)
         self.clock.advance(4)
         self.assertEqual(self.requests.ends, [(2, 0, b"")])
@@ -206,7 +213,7 @@ class PendingTests(RequestsTestCase):
         self.requests.add(1, 3600)
         for seq in range(2, 10_002):
             self.requests.add(seq, 10)
-            self.pending.answer(seq, b"")
+            self.requests.answer(seq, b"")
         self.assertLess(len(self.pending._early), 100)
         self.requests.add(10_002, 10)
         self.clock.advance(11)
@@ -245,7 +252,7 @@ class PendingTests(RequestsTestCase):
 
     def test_answersWhileAllFail(self) -> None:
         """A callback that answers or forgets others while all fail ends none of them twice."""
-        self.requests.add(2, 1, then=lambda: self.pending.answer(3, b"no"))
+        self.requests.add(2, 1, then=lambda: self.requests.answer(3, b"no"))
         self.requests.add(3, 1, then=lambda: self.pending.forget(2))
         self.pending.failAll(PeerLeft("gone"))
         self.assertEqual(self.requests.ended, [2, 3])
@@ -300,7 +307,7 @@ class ExpiringTests(RequestsTestCase):
 
     def test_answeringAnother(self) -> None:
         """Or have it answered, which then does not time out."""
-        self.requests.add(2, 1, then=lambda: self.pending.answer(3, b"just in time"))
+        self.requests.add(2, 1, then=lambda: self.requests.answer(3, b"just in time"))
         self.requests.add(3, 1)
         self.clock.advance(2)
         self.assertEqual(self.requests.ended, [2, 3])
@@ -348,7 +355,7 @@ class AnyRequestsTests(SynchronousTestCase):
                 add(seconds)
             elif what == "again":
                 add(seconds, lambda which=which: add(which / 3))
-            elif what == "answer" and requests.pending.answer(which, b"answer"):
+            elif what == "answer" and requests.answer(which, b"answer"):
                 gone.add(which)
             elif what == "forget" and which in deadlines and which not in requests.ended:
                 requests.pending.forget(which)

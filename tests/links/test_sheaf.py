@@ -1,0 +1,310 @@
+"""
+Tests for L{fiscop2p.links.sheaf}, and for what L{fiscop2p.links.turn} does with it.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from unittest.mock import patch
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from fiscop2p.interfaces import Message
+from fiscop2p.links import sheaf
+from fiscop2p.links.outbox import LARGE, MOST_LARGER, MOST_UNKNOWN
+from fiscop2p.links.reasons import CloseReason
+from fiscop2p.settings import Overflow, Settings
+from fiscop2p.testing import MemoryNetwork
+
+NOISE = Random(6).randbytes(64 * 1024)
+MOST = 1 << 20
+
+
+class SheafTestCase(SynchronousTestCase):
+    """A node with three peers, which note what they get."""
+
+    overflow = Overflow.REFUSE
+
+    def setUp(self) -> None:
+        settings = Settings(maxQueue=MOST, overflow=self.overflow)
+        self.network = MemoryNetwork(4, settings=settings)
+        self.addCleanup(self.network.stop)
+        self.node, *self.peers = self.network.nodes
+        self.protocolID = self.node.protocolID(1, 1000)
+        self.got: dict[str, list[bytes]] = {}
+        for peer in self.peers:
+            self.listen(peer.nodeID, self.protocolID)
+            self.listen(peer.nodeID, self.protocolID + 1)
+        self.network.advance(2)
+        self.sessions = [self.node.registry.session(peer.nodeID) for peer in self.peers]
+        self.made: list[sheaf.Sheaf] = []
+        made, begin = self.made, sheaf.Sheaf.__init__
+
+        def note(self, links, protocolID) -> None:
+            begin(self, links, protocolID)
+            made.append(self)
+
+        patcher = patch.object(sheaf.Sheaf, "__init__", note)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
+    def listen(self, nodeID: str, protocolID: int) -> None:
+        got = self.got.setdefault(nodeID, [])
+        peer = next(peer for peer in self.peers if peer.nodeID == nodeID)
+
+        def heard(message: Message) -> None:
+            got.append(message.payload)
+
+        peer.handle(protocolID, heard)
+
+    def broadcast(self, *payloads: bytes, more: int = 0) -> int:
+        """Broadcast, each to the same protocolID; tell how many the last one has reached."""
+        reached = -1
+        for payload in payloads:
+            reached = self.node.broadcast(payload, protocolID=self.protocolID + more)
+        return reached
+
+    def assertGot(self, *expected: bytes, by: int = 3) -> None:
+        """See what the first peers have got, and that the others have got nothing."""
+        self.network.advance(0)
+        for index, peer in enumerate(self.peers):
+            self.assertEqual(self.got[peer.nodeID], [*expected] if index < by else [])
+
+
+class SharingTests(SheafTestCase):
+    """What goes to the same links is queued once."""
+
+    def test_oneForAll(self) -> None:
+        """All broadcasts of a turn make one sheaf; every peer gets them in order."""
+        payloads = [b"%d" % number for number in range(100)]
+        self.assertEqual(self.broadcast(*payloads), 3)
+        self.assertEqual([each.count for each in self.made], [100])
+        self.assertGot(*payloads)
+        self.assertEqual(self.broadcast(b"x"), 3)
+        self.assertEqual([each.count for each in self.made], [100, 1])
+        self.assertGot(*payloads, b"x")
+
+    def test_oneBuffer(self) -> None:
+        """The bytes that wait for slow peers are the same object; what is large is not copied."""
+        for session in self.sessions:
+            session.pauseProducing()
+        large = bytes([1]) + NOISE[:LARGE]
+        self.broadcast(b"small", large)
+        self.network.advance(0)
+        first, *others = ([view.obj for view in each._outbox._buffers] for each in self.sessions)
+        for other in others:
+            self.assertEqual([*map(id, other)], [*map(id, first)])
+        self.assertIs(first[-1], large)
+        for session in self.sessions:
+            session.resumeProducing()
+        self.assertGot(b"small", large)
+
+    def test_counted(self) -> None:
+        """It counts on every link, and in the traffic of its module."""
+        before = [session.counts.framesSent for session in self.sessions]
+        sizes = [session.counts.bytesSent for session in self.sessions]
+        self.broadcast(*[b"12345678"] * 10)
+        self.network.advance(0)
+        for index, session in enumerate(self.sessions):
+            self.assertEqual(session.counts.framesSent - before[index], 10)
+            self.assertEqual(session.counts.bytesSent - sizes[index], 240)
+
+    def test_enough(self) -> None:
+        """So many, or so large, and another is begun; each is what the links look at."""
+        self.broadcast(*[b"x"] * (MOST_UNKNOWN + 1))
+        self.assertEqual([each.count for each in self.made], [MOST_UNKNOWN, 1])
+        self.network.advance(0)
+        self.made.clear()
+        size = 8 * 1024
+        self.broadcast(*[NOISE[:size]] * (MOST_LARGER // size))
+        self.assertEqual([each.count for each in self.made], [MOST_LARGER // (size + 16) + 1])
+
+    def test_queuedAndFlushed(self) -> None:
+        """A link that tells how much is queued, or flushes, has all; what follows comes after."""
+        self.broadcast(b"1")
+        self.assertEqual(self.sessions[0].queued, 17)
+        self.broadcast(b"2")
+        self.sessions[1].flush()
+        self.broadcast(b"3")
+        self.assertGot(b"1", b"2", b"3")
+
+    def test_memory(self) -> None:
+        """When it has left, nothing of it is kept."""
+        self.broadcast(b"x")
+        self.network.advance(0)
+        self.assertIsNone(self.node.links.turn._sheaf)
+        for session in self.sessions:
+            self.assertIsNone(session._sheaf)
+
+
+class OthersBetweenTests(SheafTestCase):
+    """What goes to one link alone, or under another protocolID, comes in its order."""
+
+    def test_oneAlone(self) -> None:
+        """Messages before, between and after broadcasts arrive where they belong."""
+        to = self.peers[0].nodeID
+        ended: list[object] = []
+
+        def ask(payload: bytes) -> None:
+            self.node.ask(to, payload, ended.append, ended.append, protocolID=self.protocolID)
+
+        def send(payload: bytes) -> None:
+            self.node.send(to, payload, protocolID=self.protocolID)
+
+        def sendMany(payload: bytes) -> None:
+            self.node.sendMany(to, [payload], protocolID=self.protocolID)
+
+        expected = []
+        for alone in (send, sendMany, ask, send):
+            for times in (1, 10, 1, 1):
+                payloads = [b"%d" % (len(expected) + number) for number in range(times + 1)]
+                self.broadcast(*payloads[:-1])
+                alone(payloads[-1])
+                expected += payloads
+        self.network.advance(0)
+        self.assertEqual(self.got[to], expected)
+        self.assertEqual(len(self.got[self.peers[1].nodeID]), len(expected) - 16)
+
+    def test_answers(self) -> None:
+        """An answer that is sent after a broadcast comes after it."""
+        asker, heard = self.peers[0], []
+
+        def answer(message: Message) -> bytes:
+            self.broadcast(b"first")
+            return b"second"
+
+        self.node.handle(self.protocolID + 5, answer)
+        asker.unhandle(self.protocolID)
+        asker.handle(self.protocolID, lambda message: heard.append(message.payload))
+        asker.ask(self.node.nodeID, b"?", heard.append, self.fail, protocolID=self.protocolID + 5)
+        self.network.advance(0)
+        self.assertEqual(heard, [b"first", b"second"])
+
+    def test_byTurns(self) -> None:
+        """Where others come in between all the time, nothing is begun anew each time."""
+        expected = []
+        for number in range(50):
+            self.broadcast(b"a%d" % number)
+            self.broadcast(b"b%d" % number, more=1)
+            expected += [b"a%d" % number, b"b%d" % number]
+        self.assertEqual(len(self.made), 1)
+        self.assertGot(*expected)
+
+    def test_inRows(self) -> None:
+        """Where each comes often enough, it pays again and again."""
+        for _ in range(5):
+            self.broadcast(*[b"a"] * 10)
+            self.broadcast(*[b"b"] * 10, more=1)
+        self.assertEqual([each.count for each in self.made], [10] * 10)
+        self.assertGot(*([b"a"] * 10 + [b"b"] * 10) * 5)
+
+    def test_nextTurn(self) -> None:
+        """A turn knows nothing of how it was in the one before."""
+        self.broadcast(b"1")
+        self.broadcast(b"2", more=1)
+        self.network.advance(0)
+        self.broadcast(*[b"3"] * 20)
+        self.assertEqual([each.count for each in self.made], [1, 20])
+
+    def test_multicast(self) -> None:
+        """What goes to followers alone does not go to the others, nor out of order."""
+        for peer in self.peers[:2]:
+            peer.subscribe("t", lambda message: None)
+        self.network.advance(2)
+        self.made.clear()
+        self.broadcast(*[b"1"] * 10)
+        for _ in range(10):
+            self.assertEqual(self.node.multicast("t", b"2", protocolID=self.protocolID), 2)
+        self.broadcast(b"3")
+        self.assertEqual([each.reached for each in self.made], [3, 2, 3])
+        self.network.advance(0)
+        two, one = [b"1"] * 10 + [b"2"] * 10 + [b"3"], [b"1"] * 10 + [b"3"]
+        self.assertEqual([self.got[peer.nodeID] for peer in self.peers], [two, two, one])
+
+    def test_topic(self) -> None:
+        """Topic messages are shared, too."""
+        heard: list[bytes] = []
+        for peer in self.peers:
+            peer.subscribe("t", lambda message: heard.append(message.payload))
+        self.network.advance(2)
+        self.made.clear()
+        for number in range(10):
+            self.assertEqual(self.node.multicast("t", b"%d" % number), 3)
+        self.assertEqual([each.count for each in self.made], [10])
+        self.network.advance(0)
+        self.assertEqual(sorted(heard), sorted([b"%d" % number for number in range(10)] * 3))
+
+
+class ChangingLinksTests(SheafTestCase):
+    """Links come, end, and have too much to do."""
+
+    def test_oneEnds(self) -> None:
+        """A link that ends in the turn is not counted any more, and the others get everything."""
+        self.assertEqual(self.broadcast(b"1"), 3)
+        self.sessions[2].abort(CloseReason.REFUSED)
+        self.assertEqual(self.broadcast(b"2"), 2)
+        self.assertGot(b"1", b"2", by=2)
+
+    def test_allEnd(self) -> None:
+        """When all have ended nothing is kept for them; who comes later gets what comes later."""
+        self.broadcast(b"1")
+        for session in self.sessions:
+            session.abort(CloseReason.SILENT)
+        self.assertEqual(self.broadcast(b"2"), 0)
+        self.network.advance(0)
+        self.assertIsNone(self.node.links.turn._sheaf)
+        self.network.advance(20)
+        self.assertEqual(self.broadcast(b"3"), 3)
+        self.assertGot(b"3")
+
+    def test_slowOne(self) -> None:
+        """A peer that reads too slowly is left out, until it has read."""
+        slow = self.sessions[0]
+        slow.pauseProducing()
+        payload = NOISE[: 16 * 1024]
+        while self.broadcast(payload) == 3:
+            self.assertLess(len(self.made), 100)
+        self.assertLess(slow.queued, MOST + MOST_LARGER + len(payload))
+        slow.resumeProducing()
+        self.network.advance(0)
+        self.assertEqual(self.broadcast(payload), 3)
+
+    def test_allSlow(self) -> None:
+        """Who reaches nobody reaches them in a later turn: nothing stays of what was refused."""
+        for session in self.sessions:
+            session.pauseProducing()
+        payload = NOISE[: 16 * 1024]
+        while self.broadcast(payload):
+            self.network.advance(0)
+        self.assertEqual(self.broadcast(payload), 0)
+        for session in self.sessions:
+            session.resumeProducing()
+        self.network.advance(0)
+        before = len(self.got[self.peers[0].nodeID])
+        self.assertEqual(self.broadcast(b"x"), 3)
+        self.network.advance(0)
+        self.assertEqual(len(self.got[self.peers[0].nodeID]), before + 1)
+
+
+class DroppingTests(SheafTestCase):
+    """The same where the oldest messages go instead."""
+
+    overflow = Overflow.DROP_OLDEST
+
+    def test_slowOne(self) -> None:
+        """Of what all share, the slow one's oldest are dropped; the others get everything."""
+        slow = self.sessions[0]
+        slow.pauseProducing()
+        payloads = [b"%04d" % number + NOISE[: 8 * 1024] for number in range(600)]
+        for payload in payloads:
+            self.assertEqual(self.broadcast(payload), 3)
+            self.network.advance(0)
+        self.assertGreater(self.node.counters["messages dropped for slow readers"], 100)
+        slow.resumeProducing()
+        self.network.advance(0)
+        for peer in self.peers[1:]:
+            self.assertTrue(self.got[peer.nodeID] == payloads)
+        got = self.got[self.peers[0].nodeID]
+        self.assertGreater(len(got), 100)
+        self.assertTrue(set(got) < set(payloads) and got == sorted(got))
+        self.assertEqual(got[-1], payloads[-1])
