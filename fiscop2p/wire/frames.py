@@ -81,9 +81,10 @@ class FrameEncoder:
             raise EncodingError(
                 f"a message of {size} bytes, {self.most} are the most; send it in parts"
             )
-        block = self.compress(protocolID, payload)
-        if block is not None:
-            return self.compressed(protocolID, packetType, seq, block)
+        if size > self.mostPlain:
+            block = self.compress(protocolID, payload)
+            if block is not None:
+                return self.compressed(protocolID, packetType, seq, block)
         try:
             return self.pack(
                 self.headerSize + size, self.version, protocolID, packetType, seq
