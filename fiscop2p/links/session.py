@@ -86,6 +86,9 @@ class PeerProtocol(OutgoingFrames):
 
     _log = Logger()
 
+    # Python takes longer for each call of a method of an instance whose dict ever has thirty keys.
+    __slots__ = ("_handlers", "_parser", "_receivers", "outbound")
+
     identity: Identity | None = None
     address = Address("", 0)
     proven = False
