@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from .identity import Identity
     from .links.reasons import CloseReason
-    from .links.sheaf import Sheaf
 
 
 @dataclass(slots=True)
@@ -248,10 +247,11 @@ class IOutgoing(Interface):
         @return: whether there was room, and the link does not end.
         """
 
-    def share(sheaf: Sheaf) -> bool:
+    def share(sheaf: Any) -> bool:
         """
         Queue frames that other links get, too.
 
+        @param sheaf: the L{Sheaf} of them.
         @return: whether there was room, and the link does not end.
         """
 
