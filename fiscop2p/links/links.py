@@ -106,6 +106,7 @@ class Links:
         self.unclaimedCount = 0
         self.unmatchedCount = 0
         self.droppedCount = 0
+        self._dropped: dict[ISession, int] = {}
         self._identity = identity
         self._connections: set[ISession] = set()
         self._opened: set[ISession] = set()
@@ -441,7 +442,15 @@ class Links:
     def dropped(self, session: ISession, count: int) -> None:
         """One-way messages had to go; see L{Overflow.DROP_OLDEST}."""
         self.droppedCount += count
-        self.linkLog.dropped(session, count)
+        if not self._dropped:
+            # In a turn of its own: who reads the log may send, and here somebody is about to.
+            self.clock.callLater(0, self._logDropped)
+        self._dropped[session] = self._dropped.get(session, 0) + count
+
+    def _logDropped(self) -> None:
+        dropped, self._dropped = self._dropped, {}
+        for session, count in dropped.items():
+            self.linkLog.dropped(session, count)
 
     def nextSeq(self) -> int:
         """Give the seq of the next frame; see L{ILinks.nextSeq}."""

@@ -89,7 +89,7 @@ class Outbox:
 
 def joined(pieces: Collection[bytes | memoryview]) -> list[bytes | memoryview]:
     """Join pieces, but not those that are L{LARGE}."""
-    if max(map(len, pieces), default=0) < LARGE:
+    if pieces and max(map(len, pieces)) < LARGE:
         return [b"".join(pieces)]
     parts: list[bytes | memoryview] = []
     for isLarge, group in groupby(pieces, lambda piece: len(piece) >= LARGE):

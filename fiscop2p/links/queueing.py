@@ -76,6 +76,7 @@ class FrameQueue:
         self._pack = links.encode.pack
         self._headerSize = links.encode.headerSize
         self._version = links.encode.version
+        # Payloads up to this size are posted as they are, up to that one after a look at them.
         self._mostPlain = min(links.encode.mostPlain, SMALL)
         self._mostPosted = min(links.encode.most, LARGE - 1)
         self._outbox = Outbox()
@@ -86,6 +87,8 @@ class FrameQueue:
         """Nothing has been queued in this turn."""
         self._outgoing: list[bytes] = []
         self._posted: list[bytes] = []
+        # Whatever else is queued begins a turn, which gathers this first: beside it there is
+        # nothing in the two above.
         self._sheaf: Sheaf | None = None
         self._hasLarge = False
         self._larger = self._counted = self._countedBytes = 0
@@ -110,10 +113,10 @@ class FrameQueue:
         if size > self._mostPosted:
             self.write(protocolID, encode(protocolID, packetType, self._links.nextSeq(), payload))
             return
-        block = encode.compress(protocolID, payload)
+        block = encode.tryToCompress(protocolID, payload)
         if block is not None:
             seq = self._links.nextSeq()
-            self.write(protocolID, encode.compressed(protocolID, packetType, seq, block))
+            self.write(protocolID, encode.compressedFrame(protocolID, packetType, seq, block))
         elif self._beginPosting(protocolID, packetType):
             self._posted.append(payload)
             if size > self._mostPlain:
@@ -249,7 +252,6 @@ class FrameQueue:
                 return False
         except PeerBusy:
             return False
-        # Nothing else is queued now without a turn being begun, which gathers this first.
         self._sheaf = sheaf
         return True
 
@@ -305,7 +307,7 @@ class FrameQueue:
         self._larger = 0
         if self._sheaf is not None:
             sheaf, self._sheaf = self._sheaf, None
-            for buffer in sheaf.buffers:
+            for buffer in sheaf.bind():
                 self._outbox.append(buffer)
             self.counts.framesSent += sheaf.count
             self._links.sent(sheaf.protocolID, sheaf.count, sheaf.size)

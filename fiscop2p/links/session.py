@@ -104,6 +104,7 @@ class PeerProtocol(OutgoingFrames):
 
     _timer: IDelayedCall | None = None
     _isExpecting = False
+    _isOverflowing = False
     _unanswered = 0
     _watched = 0
     _watchedSince = 0.0
@@ -290,8 +291,9 @@ class PeerProtocol(OutgoingFrames):
         if outbox.size <= most:
             return
         detail = f"{outbox.size} bytes wait"
-        if self._settings.overflow is Overflow.CLOSE:
+        if self._settings.overflow is Overflow.CLOSE and not self._isOverflowing:
             # In a turn of its own: whoever sends to many has the list of them in hand.
+            self._isOverflowing = True
             self._clock.callLater(0, self.abort, CloseReason.OVERFLOW, detail)
         raise PeerBusy(f"node {abridged(self.nodeID)} reads too slowly: {detail}")
 

@@ -9,14 +9,15 @@ from ..interfaces import IOutgoing
 from ..wire.frames import EncodedFrame
 from .outbox import MOST_LARGER, MOST_UNKNOWN, joined
 
-_FEW: Final = 8
+_ENOUGH: Final = 8
+"""With fewer frames in it, a sheaf costs more than it saves."""
 
 
 class Sheaf:
     """
     Frames of one protocolID that the same links get, one after another in one turn.
 
-    It is open until one of these links is to send anything else, or until there is enough in it.
+    It is open until one of these links is to send anything else, or as much is in it as may be.
 
     @ivar isOpen: whether more may be added.
     @ivar protocolID: the frames'.
@@ -37,9 +38,10 @@ class Sheaf:
         "size",
     )
 
-    def __init__(self, links: Iterable[IOutgoing], protocolID: int) -> None:
+    def __init__(self, links: Iterable[IOutgoing], protocolID: int, frame: EncodedFrame) -> None:
         """
         @param links: are given it.
+        @param frame: the first; any of these links may gather it as soon as it has it.
         """
         self.isOpen = True
         self.protocolID = protocolID
@@ -47,6 +49,7 @@ class Sheaf:
         self._pieces: list[bytes] = []
         self._buffers: list[bytes | memoryview] | None = None
         self._links = list(links)
+        self.add(frame)
         self.reached = sum(link.share(self) for link in self._links)
 
     def isFor(self, links: Iterable[IOutgoing], protocolID: int) -> bool:
@@ -63,13 +66,12 @@ class Sheaf:
             self.isOpen = False
 
     @property
-    def hasPaid(self) -> bool:
-        """Whether it holds so much that to queue that link by link would have cost more."""
-        return self.count >= _FEW or self.size >= MOST_LARGER
+    def hasEnough(self) -> bool:
+        """Whether it holds so much that another may be begun in the same turn."""
+        return self.count >= _ENOUGH or self.size >= MOST_LARGER
 
-    @property
-    def buffers(self) -> list[bytes | memoryview]:
-        """All frames; what is large is not copied.  No more are added from now on."""
+    def bind(self) -> list[bytes | memoryview]:
+        """Close it, and give all frames; what is large is not copied."""
         if self._buffers is None:
             self.isOpen = False
             self._buffers = joined(self._pieces)

@@ -37,21 +37,24 @@ class Turn:
 
     def share(self, protocolID: int, frame: EncodedFrame, links: Collection[IOutgoing]) -> int:
         """
-        Queue an encoded frame on many links: once for all of them, unless what goes to others, or
-        is none of it, comes in between too often.
+        Queue an encoded frame on many links: once for all of them, in a L{Sheaf}.
+
+        Where a sheaf of this turn was closed with little in it, others come in between all the
+        time; then frames are queued link by link until the turn ends.
 
         @return: on how many: not those whose peers read too slowly, or that end.
         """
         sheaf = self._sheaf
-        if sheaf is None or not sheaf.isFor(links, protocolID):
-            if sheaf is not None and not sheaf.hasPaid:
+        if sheaf is not None:
+            if sheaf.isFor(links, protocolID):
+                sheaf.add(frame)
+                return sheaf.reached
+            if not sheaf.hasEnough:
                 return sum(link.offer(protocolID, frame) for link in links)
-            sheaf = Sheaf(links, protocolID)
-            if not sheaf.reached:
-                # No link leads to the end of this turn, where it would be forgotten.
-                return 0
+        sheaf = Sheaf(links, protocolID, frame)
+        if sheaf.reached:
+            # Otherwise no link leads to the end of this turn, where it would be forgotten.
             self._sheaf = sheaf
-        sheaf.add(frame)
         return sheaf.reached
 
     def flush(self) -> None:

@@ -82,9 +82,9 @@ class FrameEncoder:
                 f"a message of {size} bytes, {self.most} are the most; send it in parts"
             )
         if size > self.mostPlain:
-            block = self.compress(protocolID, payload)
+            block = self.tryToCompress(protocolID, payload)
             if block is not None:
-                return self.compressed(protocolID, packetType, seq, block)
+                return self.compressedFrame(protocolID, packetType, seq, block)
         try:
             return self.pack(
                 self.headerSize + size, self.version, protocolID, packetType, seq
@@ -92,12 +92,12 @@ class FrameEncoder:
         except struct.error:
             return self._dialect.header(size, protocolID, packetType, seq), payload
 
-    def compress(self, protocolID: int, payload: bytes) -> bytes | None:
+    def tryToCompress(self, protocolID: int, payload: bytes) -> bytes | None:
         """
         Compress, unless the payload is small, or what is sent under this protocolID has not shrunk
         for a while.
 
-        @return: a block for L{compressed}, or L{None} where the payload travels as it is.
+        @return: a block for L{compressedFrame}, or L{None} where the payload travels as it is.
         """
         if len(payload) <= self.mostPlain:
             return None
@@ -108,9 +108,11 @@ class FrameEncoder:
         self._futile[protocolID] = futile + 1 if block is None else 0
         return block
 
-    def compressed(self, protocolID: int, packetType: int, seq: int, block: bytes) -> EncodedFrame:
+    def compressedFrame(
+        self, protocolID: int, packetType: int, seq: int, block: bytes
+    ) -> EncodedFrame:
         """
-        Make the frame of a message that L{compress} has compressed.
+        Make the frame of a message that L{tryToCompress} has compressed.
 
         @raise EncodingError: a number does not fit its field.
         """

@@ -55,7 +55,9 @@ class Link:
 
     def take(self) -> None:
         if self.outbox.size:
-            self.got += self.outbox.take()
+            taken = self.outbox.take()
+            assert taken, "nothing was taken"
+            self.got += taken
 
     def drop(self, excess: int) -> int:
         before = self.outbox.size
@@ -140,6 +142,14 @@ class DroppingOutboxTests(SynchronousTestCase):
             outbox.put([RC2.encode(MAY_GO, 0, number, b"x")])
             self.assertEqual(outbox.drop(1), 1)
         self.assertEqual(looks, list(range(1100)))
+
+    def test_whatIsGoneLeavesNothing(self) -> None:
+        """However often room is made, nothing is kept of what is gone."""
+        link = Link()
+        for _ in range(100):
+            link.put([(100, True)])
+            self.assertEqual(link.drop(1), 1)
+        self.assertEqual(len(link.outbox._buffers) + len(link.outbox._whole), 0)
 
     def test_passedOverAreNotCopiedIfLarge(self) -> None:
         """A large payload that stays is the memory that came in."""

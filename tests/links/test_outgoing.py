@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.errors import EncodingError
 from fiscop2p.interfaces import Message
-from fiscop2p.links.outbox import LARGE, MOST_UNKNOWN, SMALL, Outbox
+from fiscop2p.links.outbox import LARGE, MOST_LARGER, MOST_UNKNOWN, SMALL, Outbox
 from fiscop2p.service import P2PService
 from fiscop2p.settings import Overflow, Settings
 from fiscop2p.testing import MemoryNetwork
@@ -319,6 +319,44 @@ class PayloadTests(NetworkTestCase):
         self.advance()
         self.assertEqual(self.got, [b"before", b"after"] * 2)
 
+    def test_badNumbersOfLarger(self) -> None:
+        """The same with payloads that are looked at, whether they shrink or not."""
+        for payload in (NOISE[:5000], bytes(5000), NOISE[:LARGE], b"x"):
+            for protocolID, packetType in ((1 << 31, 0), (self.protocolID, 65536)):
+                self.a.send(self.b.nodeID, NOISE[:4000], protocolID=self.protocolID)
+                with self.assertRaises(EncodingError):
+                    self.a.send(
+                        self.b.nodeID, payload, protocolID=protocolID, packetType=packetType
+                    )
+                self.a.send(self.b.nodeID, b"after", protocolID=self.protocolID)
+        self.advance()
+        self.assertEqual(self.got, [NOISE[:4000], b"after"] * 8)
+
+    def test_tooLong(self) -> None:
+        """What no frame may hold is refused, however it is sent; a byte less is sent."""
+        for most in (500, 2000, LARGE, LARGE + 500):
+            for compress in (True, False):
+                self.sendLongest(most, Settings(maxFrameLength=most + 16, compress=compress))
+
+    def sendLongest(self, most: int, chosen: Settings) -> None:
+        network = MemoryNetwork(2, settings=chosen)
+        self.addCleanup(network.stop)
+        node, other = network.nodes
+        got: list[bytes] = []
+        other.handle(self.protocolID, lambda message: got.append(message.payload))
+        network.advance(2)
+        longest = NOISE[:most]
+        for payload in (b"short", longest, longest):
+            node.send(other.nodeID, payload, protocolID=self.protocolID)
+            for tooLong in (NOISE[: most + 1], bytes(most + 1)):
+                with self.assertRaises(EncodingError):
+                    node.send(other.nodeID, tooLong, protocolID=self.protocolID)
+                with self.assertRaises(EncodingError):
+                    node.broadcast(tooLong, protocolID=self.protocolID)
+        node.broadcast(longest, protocolID=self.protocolID)
+        network.advance(0)
+        self.assertTrue(got == [b"short", *[longest] * 3])
+
     def test_sendsWhileItIsAsked(self) -> None:
         """What gives the payloads may send others meanwhile; those come before."""
 
@@ -442,3 +480,44 @@ class QueueTests(SynchronousTestCase):
             most = max(most, waiting)
         self.assertEqual(session.queued, 3 * MOST_UNKNOWN * (SMALL + 16))
         self.assertLessEqual(most, MOST_UNKNOWN + 16)
+
+    def test_notCopied(self) -> None:
+        """A large message that does not shrink waits as it is."""
+        network = MemoryNetwork(2)
+        self.addCleanup(network.stop)
+        node, reader = network.nodes
+        protocolID = node.protocolID(1, 1000)
+        network.advance(2)
+        session = node.registry.session(reader.nodeID)
+        session.pauseProducing()
+        for size in (LARGE, LARGE + 1000):
+            payload = NOISE[:size]
+            for before in range(2):
+                for _ in range(before):
+                    node.send(reader.nodeID, b"before", protocolID=protocolID)
+                node.send(reader.nodeID, payload, protocolID=protocolID)
+                session.gather()
+                self.assertIs(session._outbox._buffers[-1].obj, payload)
+
+    def test_unseenOfAnySize(self) -> None:
+        """The same where larger ones are among them that do not shrink."""
+        network = MemoryNetwork(2)
+        self.addCleanup(network.stop)
+        node, reader = network.nodes
+        protocolID = node.protocolID(1, 1000)
+        network.advance(2)
+        session = node.registry.session(reader.nodeID)
+        session.pauseProducing()
+        # The last one that fits is a larger one.
+        sizes = (10, 10, 10, 1025, 10, 20, 10, 10, 10, 10)
+        many = larger = 0
+        for number in range(3 * MOST_UNKNOWN):
+            node.send(reader.nodeID, NOISE[: sizes[number % 10]], protocolID=protocolID)
+            many = max(many, len(session._posted))
+        session.gather()
+        for _ in range(100):
+            node.send(reader.nodeID, NOISE[:20_000], protocolID=protocolID)
+            larger = max(larger, sum(map(len, session._posted)))
+        self.assertLessEqual(many, MOST_UNKNOWN + 1)
+        self.assertLess(larger, MOST_LARGER)
+        self.assertGreater(larger, MOST_LARGER - 30_000)

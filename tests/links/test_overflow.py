@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.errors import PeerAbsent, PeerBusy, RequestTimeout
@@ -167,6 +169,17 @@ class CloseTests(SlowReaderTestCase):
         )
         self.assertTrue(any("does not read what is sent to it" in line for line in lines), lines)
 
+    def test_closedOnce(self) -> None:
+        """However much is refused in one turn, the link is ended once; nothing piles up for it."""
+        self.fill()
+        before = len(self.network.clock.getDelayedCalls())
+        for _ in range(100):
+            self.assertFalse(self.send(b"x"))
+            self.assertEqual(self.node.broadcast(b"x", protocolID=self.protocolID), 0)
+        self.assertEqual(len(self.network.clock.getDelayedCalls()), before)
+        self.network.advance(0)
+        self.assertNotIn(self.reader.nodeID, self.node.registry)
+
     def test_broadcast(self) -> None:
         """A broadcast finds the link overflowing, and reaches the others."""
         other = self.network.addNode([self.node.settings.listen])
@@ -218,6 +231,47 @@ class DropOldestTests(SlowReaderTestCase):
         self.assertEqual(numbers, sorted(numbers))
         self.assertLessEqual(len(numbers) * 64 * 1024, MOST + PASSED_ON)
         self.assertTrue(any("reads too slowly" in line for line in lines), lines)
+
+    def test_sendsWhenItIsTold(self) -> None:
+        """Who reads in the log that messages are gone may send: nothing else is lost for it."""
+        before = self.network.addNode([self.node.settings.listen])
+        self.network.advance(2)
+        heard: list[bytes] = []
+        before.handle(self.protocolID, lambda message: heard.append(message.payload))
+        while self.node.registry.session(self.reader.nodeID).queued <= MOST:
+            self.send(NOISE[:1000])
+        told: list[str] = []
+
+        def observe(event: Any) -> None:
+            text = formatEvent(event)
+            if "reads too slowly" in text and not told:
+                told.append(text)
+                self.node.broadcast(b"told", protocolID=self.protocolID)
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        self.send(b"1")
+        self.node.broadcast(b"2", protocolID=self.protocolID)
+        self.send(b"3")
+        self.node.broadcast(b"4", protocolID=self.protocolID)
+        self.network.advance(0)
+        self.resume()
+        self.assertEqual(len(told), 1)
+        self.assertEqual(self.got[-5:], [b"1", b"2", b"3", b"4", b"told"])
+        self.assertEqual(heard, [b"2", b"4", b"told"])
+
+    def test_toldTogether(self) -> None:
+        """What goes in one turn is counted at once, and told once, at the next one."""
+        told: list[int] = []
+        self.patch(self.node.links.linkLog, "dropped", lambda session, count: told.append(count))
+        for turn in range(1, 4):
+            for number in range(10_000):
+                self.send(number.to_bytes(4, "big") + bytes(500))
+            self.assertGreater(self.dropped - sum(told), 2000)
+            self.assertEqual(len(told), turn - 1)
+            self.network.advance(0)
+            self.assertEqual(len(told), turn)
+            self.assertEqual(sum(told), self.dropped)
 
     def test_inOneTurn(self) -> None:
         """The same within one turn of the reactor."""

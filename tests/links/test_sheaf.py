@@ -7,8 +7,11 @@ from __future__ import annotations
 from random import Random
 from unittest.mock import patch
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from fiscop2p.errors import PeerBusy
 from fiscop2p.interfaces import Message
 from fiscop2p.links import sheaf
 from fiscop2p.links.outbox import LARGE, MOST_LARGER, MOST_UNKNOWN
@@ -19,14 +22,31 @@ from fiscop2p.testing import MemoryNetwork
 NOISE = Random(6).randbytes(64 * 1024)
 MOST = 1 << 20
 
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            (
+                *("broadcast", "broadcast", "broadcast", "multicast"),
+                *("send", "sendMany", "ask", "queued", "flush", "pause", "resume", "turn", "end"),
+            )
+        ),
+        st.integers(0, 2),  # whose link, of what is done to one
+        st.sampled_from((1, 1, 2, 9, 20)),  # how often
+        st.sampled_from((4, 4, 2000, LARGE)),  # bytes
+        st.integers(0, 1),  # the protocolID
+    ),
+    max_size=25,
+)
+
 
 class SheafTestCase(SynchronousTestCase):
     """A node with three peers, which note what they get."""
 
     overflow = Overflow.REFUSE
+    most = MOST
 
     def setUp(self) -> None:
-        settings = Settings(maxQueue=MOST, overflow=self.overflow)
+        settings = Settings(maxQueue=self.most, overflow=self.overflow)
         self.network = MemoryNetwork(4, settings=settings)
         self.addCleanup(self.network.stop)
         self.node, *self.peers = self.network.nodes
@@ -40,8 +60,8 @@ class SheafTestCase(SynchronousTestCase):
         self.made: list[sheaf.Sheaf] = []
         made, begin = self.made, sheaf.Sheaf.__init__
 
-        def note(self, links, protocolID) -> None:
-            begin(self, links, protocolID)
+        def note(self, *arguments) -> None:
+            begin(self, *arguments)
             made.append(self)
 
         patcher = patch.object(sheaf.Sheaf, "__init__", note)
@@ -127,6 +147,45 @@ class SharingTests(SheafTestCase):
         self.sessions[1].flush()
         self.broadcast(b"3")
         self.assertGot(b"1", b"2", b"3")
+
+    def test_counts(self) -> None:
+        """Every frame is charged to the module it is of, whatever was sent before."""
+        other = self.node.protocolID(1, 1001)
+        before = {name: each.framesSent for name, each in self.node.traffic.modules.items()}
+        self.node.send(self.peers[0].nodeID, b"x", protocolID=other)
+        self.broadcast(*[b"x"] * 10)
+        self.network.advance(0)
+        sent = {
+            name: each.framesSent - before.get(name, 0)
+            for name, each in self.node.traffic.modules.items()
+        }
+        self.assertEqual(sorted(count for count in sent.values() if count), [1, 30])
+
+    def test_joinedOnce(self) -> None:
+        """What is in a sheaf is joined for the first link that needs it, and not again."""
+        with patch.object(sheaf, "joined", wraps=sheaf.joined) as joined:
+            self.broadcast(*[b"x"] * 10)
+            self.network.advance(0)
+        self.assertEqual(joined.call_count, 1)
+        self.assertEqual(self.made[0]._pieces, [])
+
+    def test_oneFails(self) -> None:
+        """Where a link cannot take a broadcast for an error of ours, those before it have it."""
+
+        def gather() -> None:
+            raise MemoryError("no room")
+
+        class Broken:
+            share = staticmethod(lambda _: gather())
+
+        frame = self.node.links.encode(self.protocolID, 0, 1, b"x")
+        turn = self.node.links.turn
+        with self.assertRaises(MemoryError):
+            turn.share(self.protocolID, frame, [*self.sessions[:2], Broken(), self.sessions[2]])
+        self.broadcast(b"y")
+        self.network.advance(0)
+        got = [self.got[peer.nodeID] for peer in self.peers]
+        self.assertEqual(got, [[b"x", b"y"], [b"x", b"y"], [b"y"]])
 
     def test_memory(self) -> None:
         """When it has left, nothing of it is kept."""
@@ -221,6 +280,31 @@ class OthersBetweenTests(SheafTestCase):
         two, one = [b"1"] * 10 + [b"2"] * 10 + [b"3"], [b"1"] * 10 + [b"3"]
         self.assertEqual([self.got[peer.nodeID] for peer in self.peers], [two, two, one])
 
+    def test_asMany(self) -> None:
+        """What goes to others goes to them, though they be as many."""
+        for topic, peers in (("t", self.peers[:2]), ("u", self.peers[1:])):
+            for peer in peers:
+                peer.subscribe(topic, lambda message: None)
+        self.network.advance(2)
+        for topic in ("t", "u"):
+            for _ in range(10):
+                payload = topic.encode()
+                self.assertEqual(self.node.multicast(topic, payload, protocolID=self.protocolID), 2)
+        self.network.advance(0)
+        got = [self.got[peer.nodeID] for peer in self.peers]
+        self.assertEqual(got, [[b"t"] * 10, [b"t"] * 10 + [b"u"] * 10, [b"u"] * 10])
+
+    def test_few(self) -> None:
+        """Seven do not pay, eight do."""
+        self.broadcast(*[b"1"] * 7)
+        self.broadcast(b"2", more=1)
+        self.broadcast(*[b"3"] * 9)
+        self.assertEqual([each.count for each in self.made], [7])
+        self.assertGot(*[b"1"] * 7, b"2", *[b"3"] * 9)
+        self.broadcast(*[b"4"] * 8)
+        self.broadcast(b"5", more=1)
+        self.assertEqual([each.count for each in self.made], [7, 8, 1])
+
     def test_topic(self) -> None:
         """Topic messages are shared, too."""
         heard: list[bytes] = []
@@ -245,6 +329,22 @@ class ChangingLinksTests(SheafTestCase):
         self.assertEqual(self.broadcast(b"2"), 2)
         self.assertGot(b"1", b"2", by=2)
 
+    def test_ended(self) -> None:
+        """A link that has ended keeps nothing of what it shared, counts nothing, takes nothing."""
+        ended = self.sessions[2]
+        before = ended.counts.framesSent
+        self.broadcast(b"1")
+        ended.abort(CloseReason.REFUSED)
+        self.assertEqual(ended.queued, 0)
+        self.assertEqual(ended.counts.framesSent, before)
+        frame = self.node.links.encode(self.protocolID, 0, 1, b"2")
+        self.network.advance(0)
+        for _ in range(2):
+            self.assertEqual(self.node.links.turn.share(self.protocolID, frame, self.sessions), 2)
+        self.assertFalse(ended.offer(self.protocolID, frame))
+        self.assertEqual(ended.queued, 0)
+        self.assertGot(b"1", b"2", b"2", by=2)
+
     def test_allEnd(self) -> None:
         """When all have ended nothing is kept for them; who comes later gets what comes later."""
         self.broadcast(b"1")
@@ -257,6 +357,21 @@ class ChangingLinksTests(SheafTestCase):
         self.assertEqual(self.broadcast(b"3"), 3)
         self.assertGot(b"3")
 
+    def test_endsWhileOthersAreSent(self) -> None:
+        """Who hears at a turn's end that a link has ended may broadcast: the others get it."""
+
+        def fail(pieces: object) -> None:
+            raise MemoryError("no room")
+
+        self.patch(self.sessions[0].transport, "writeSequence", fail)
+        self.node.registry.left.subscribe(lambda _: self.broadcast(b"left"))
+        self.broadcast(b"1", b"2")
+        self.network.advance(0)
+        self.assertEqual(len(self.flushLoggedErrors(MemoryError)), 1)
+        for peer in self.peers[1:]:
+            self.assertEqual(self.got[peer.nodeID], [b"1", b"2", b"left"])
+        self.assertEqual([each.reached for each in self.made], [3, 2])
+
     def test_slowOne(self) -> None:
         """A peer that reads too slowly is left out, until it has read."""
         slow = self.sessions[0]
@@ -268,6 +383,31 @@ class ChangingLinksTests(SheafTestCase):
         slow.resumeProducing()
         self.network.advance(0)
         self.assertEqual(self.broadcast(payload), 3)
+
+    def test_sharedCounts(self) -> None:
+        """What is shared in the turn counts as waiting when something else is to follow it."""
+        slow = self.sessions[0]
+        slow.pauseProducing()
+        for _ in range(3):
+            self.node.send(slow.nodeID, NOISE, protocolID=self.protocolID)
+        self.broadcast(*[NOISE] * 14)
+        self.assertTrue(self.made[-1].isOpen)
+        with self.assertRaises(PeerBusy):
+            self.node.send(slow.nodeID, b"x", protocolID=self.protocolID)
+
+    def test_slowBetween(self) -> None:
+        """Slow peers are not counted either where others come in between, nor among followers."""
+        for peer in self.peers:
+            peer.subscribe("t", lambda message: None)
+        self.network.advance(2)
+        slow = self.sessions[0]
+        slow.pauseProducing()
+        while slow.queued <= MOST:
+            self.node.send(slow.nodeID, NOISE, protocolID=self.protocolID)
+        for _ in range(3):
+            self.assertEqual(self.broadcast(b"1"), 2)
+            self.assertEqual(self.broadcast(b"2", more=1), 2)
+            self.assertEqual(self.node.multicast("t", b"3"), 2)
 
     def test_allSlow(self) -> None:
         """Who reaches nobody reaches them in a later turn: nothing stays of what was refused."""
@@ -284,6 +424,108 @@ class ChangingLinksTests(SheafTestCase):
         self.assertEqual(self.broadcast(b"x"), 3)
         self.network.advance(0)
         self.assertEqual(len(self.got[self.peers[0].nodeID]), before + 1)
+
+
+class LargeTests(SheafTestCase):
+    """The same where more may wait."""
+
+    most = 4 * MOST
+
+    def test_paid(self) -> None:
+        """A single frame that is as large as many together pays, too."""
+        large = NOISE * (MOST_LARGER // len(NOISE))
+        self.broadcast(large)
+        self.broadcast(b"1", b"2", more=1)
+        self.assertEqual([each.count for each in self.made], [1, 2])
+        self.assertGot(large, b"1", b"2")
+
+    def test_full(self) -> None:
+        """What is exactly as large as it may be is full."""
+        half = NOISE * (MOST_LARGER // 2 // len(NOISE))
+        self.broadcast(*[half[: -self.node.settings.dialect.headerSize]] * 2, b"1")
+        self.assertEqual([each.count for each in self.made], [2, 1])
+
+
+class AnyOrderTests(SynchronousTestCase):
+    """Whatever is done in between, each link carries what it is given, once and in order."""
+
+    @settings(max_examples=60, deadline=None, derandomize=True)
+    @given(STEPS, st.sampled_from(Overflow))
+    def test_onceAndInOrder(
+        self, steps: list[tuple[str, int, int, int, int]], overflow: Overflow
+    ) -> None:
+        """Peers get what was sent to them; of a link that ends only what is last is missing."""
+        network = MemoryNetwork(4, settings=Settings(overflow=overflow))
+        try:
+            self.play(network, steps)
+        finally:
+            network.stop()
+
+    def play(self, network: MemoryNetwork, steps: list[tuple[str, int, int, int, int]]) -> None:
+        node, *peers = network.nodes
+        base = node.protocolID(1, 1000)
+        expected: list[list[bytes]] = [[] for _ in peers]
+        got: list[list[bytes]] = [[] for _ in peers]
+        for peer, heard in zip(peers, got, strict=True):
+            for more in range(2):
+                peer.handle(base + more, lambda message, heard=heard: heard.append(message.payload))
+        for peer in peers[:2]:
+            peer.subscribe("t", lambda message: None)
+        network.advance(2)
+        sessions = [node.registry.session(peer.nodeID) for peer in peers]
+        sent = [session.counts.framesSent for session in sessions]
+        alive, count = {0, 1, 2}, 0
+
+        def send(what: str, which: int, payload: bytes, protocolID: int) -> None:
+            to, reached = peers[which].nodeID, {which}
+            if what == "broadcast":
+                reached = set(alive)
+                self.assertEqual(node.broadcast(payload, protocolID=protocolID), len(reached))
+            elif what == "multicast":
+                reached = alive & {0, 1}
+                self.assertEqual(node.multicast("t", payload, protocolID=protocolID), len(reached))
+            elif which not in alive:
+                return
+            elif what == "ask":
+                node.ask(to, payload, str, str, protocolID=protocolID)
+            elif what == "send":
+                node.send(to, payload, protocolID=protocolID)
+            else:
+                self.assertEqual(node.sendMany(to, [payload], protocolID=protocolID), 1)
+            for each in reached:
+                expected[each].append(payload)
+
+        for what, which, times, size, more in steps:
+            session = sessions[which]
+            if what == "queued":
+                self.assertGreaterEqual(session.queued, 0)
+            elif what == "flush":
+                session.flush()
+            elif what == "pause" and which in alive:
+                session.pauseProducing()
+            elif what == "resume" and which in alive:
+                session.resumeProducing()
+            elif what == "turn":
+                network.advance(0)
+            elif what == "end":
+                session.abort(CloseReason.REFUSED)
+                alive.discard(which)
+            elif what not in ("pause", "resume"):
+                for _ in range(times):
+                    count += 1
+                    payload = count.to_bytes(4, "big") + NOISE[: size - 4]
+                    send(what, which, payload, base + more)
+        for which in alive:
+            sessions[which].resumeProducing()
+        network.advance(0)
+        for which in range(3):
+            heard = got[which]
+            if which in alive:
+                self.assertTrue(heard == expected[which])
+                frames = sessions[which].counts.framesSent - sent[which]
+                self.assertEqual(frames, len(heard))
+            else:
+                self.assertTrue(heard == expected[which][: len(heard)])
 
 
 class DroppingTests(SheafTestCase):
