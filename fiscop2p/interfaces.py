@@ -163,6 +163,7 @@ class ILinks(Interface):
     noise = Attribute("L{Noise}: what bounds complaints about peers.")
     linkLog = Attribute("L{LinkLog}: what is logged about links.")
     turn = Attribute("L{Turn}: what is queued, and when it leaves.")
+    sheaves = Attribute("L{Sheaves}: what sends to many links.")
     attention = Attribute("L{Attention}: what keeps the reactor awake when something may come.")
     limiter = Attribute("L{RateLimiter} or L{None}: what the outgoing bandwidth allows.")
     tally = Attribute("L{Tally}: what is counted of all links.")
@@ -249,7 +250,7 @@ class IOutgoing(Interface):
 
     def share(sheaf: Any) -> bool:
         """
-        Queue frames that other links get, too.
+        Queue messages that other links get, too.
 
         @param sheaf: the L{Sheaf} of them.
         @return: whether there was room, and the link does not end.

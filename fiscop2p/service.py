@@ -88,9 +88,6 @@ class P2PService(MultiService):
         # Bound once, for every message goes through them.
         self._sessions = self.registry.active
         self._findFollowers = self.registry.findFollowers
-        self._makeFrame = self._links.encode
-        self._nextSeq = self._links.nextSeq
-        self._share = self._links.turn.share
         self._topics = Topics(identity.nodeID, self._links, self.registry)
         self._private = PrivateTopics(self._topics)
         self._nameOf = self._private.names.get
@@ -353,15 +350,15 @@ class P2PService(MultiService):
         @return: to how many: not those that read too slowly.
         @raise EncodingError: a number does not fit its field.
         """
-        return self._sendToAll(self.registry.sessions, protocolID, packetType, payload)
+        return self._sendToAll(self._sessions.values(), protocolID, packetType, payload)
 
     def _sendToAll(
         self, sessions: Collection[ISession], protocolID: int, packetType: int, payload: bytes
     ) -> int:
         if protocolID <= 0:
             raise _notARequest(protocolID)
-        frame = self._makeFrame(protocolID, packetType, self._nextSeq(), payload)
-        return self._share(protocolID, frame, sessions)
+        reached: int = self._links.sheaves.send(sessions, protocolID, packetType, payload)
+        return reached
 
     def bulkSender(self, nodeID: str, *, protocolID: int, packetType: int = 0) -> IConsumer:
         """

@@ -32,6 +32,7 @@ from .noise import Noise
 from .reasons import CloseReason
 from .registry import PeerRegistry
 from .session import PeerProtocol
+from .sheaf import Sheaves
 from .turn import Turn
 from .watch import LinkWatch
 
@@ -95,6 +96,7 @@ class Links:
         self.turn = Turn(reactor)
         self.attention = Attention(reactor)
         self.encode = FrameEncoder(settings.dialect, settings.compress, settings.maxFrameLength)
+        self.sheaves = Sheaves(self)
         self._nextSeq = _FIRST_SEQ
         self.sessionOpened: Event[ISession] = Event()
         self.sessionClosed: Event[ISession] = Event()
@@ -468,4 +470,4 @@ class Links:
 
     def writeToAll(self, protocolID: int, frame: EncodedFrame) -> None:
         """Queue an encoded frame on every link that is open, proven or not, and not too slow."""
-        self.turn.share(protocolID, frame, self._opened)
+        self.sheaves.write(self._opened, protocolID, frame)

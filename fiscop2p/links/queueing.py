@@ -307,10 +307,10 @@ class FrameQueue:
         self._larger = 0
         if self._sheaf is not None:
             sheaf, self._sheaf = self._sheaf, None
-            for buffer in sheaf.bind():
-                self._outbox.append(buffer)
+            buffer = sheaf.bind()
+            self._outbox.append(buffer)
             self.counts.framesSent += sheaf.count
-            self._links.sent(sheaf.protocolID, sheaf.count, sheaf.size)
+            self._links.sent(sheaf.protocolID, sheaf.count, len(buffer))
         if self._posted:
             posted, self._posted = self._posted, []
             self._gatherPosted(posted, set(map(len, posted)))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ..interfaces import IOutgoing
-from ..wire.frames import EncodedFrame
 from .reasons import CloseReason
 from .sheaf import Sheaf
 
 
 class Turn:
-    """The turn that the reactor is in: who has queued something, and when it leaves."""
+    """
+    The turn that the reactor is in: who has queued something, and when it leaves.
+
+    @ivar sheaf: what was queued last on many links, if anything was.
+    """
 
     _log = Logger()
 
@@ -22,7 +23,7 @@ class Turn:
         self._clock = clock
         self._queued: dict[IOutgoing, None] = {}
         self._willFlush = False
-        self._sheaf: Sheaf | None = None
+        self.sheaf: Sheaf | None = None
 
     def add(self, outgoing: IOutgoing) -> None:
         """Flush it before this turn ends."""
@@ -35,32 +36,10 @@ class Turn:
         """The caller will L{flush} before it returns to the reactor."""
         self._willFlush = True
 
-    def share(self, protocolID: int, frame: EncodedFrame, links: Collection[IOutgoing]) -> int:
-        """
-        Queue an encoded frame on many links: once for all of them, in a L{Sheaf}.
-
-        Where a sheaf of this turn was closed with little in it, others come in between all the
-        time; then frames are queued link by link until the turn ends.
-
-        @return: on how many: not those whose peers read too slowly, or that end.
-        """
-        sheaf = self._sheaf
-        if sheaf is not None:
-            if sheaf.isFor(links, protocolID):
-                sheaf.add(frame)
-                return sheaf.reached
-            if not sheaf.hasEnough:
-                return sum(link.offer(protocolID, frame) for link in links)
-        sheaf = Sheaf(links, protocolID, frame)
-        if sheaf.reached:
-            # Otherwise no link leads to the end of this turn, where it would be forgotten.
-            self._sheaf = sheaf
-        return sheaf.reached
-
     def flush(self) -> None:
         """Send what is queued; a link on which that fails is ended, the others are not touched."""
         self._willFlush = False
-        self._sheaf = None
+        self.sheaf = None
         if self._queued:
             queued, self._queued = self._queued, {}
             for outgoing in queued:

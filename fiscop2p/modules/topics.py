@@ -155,9 +155,9 @@ class Topics:
         sessions = self._registry.sessionsFollowing(topic)
         reached = 0
         if sessions:
-            frame = self._links.encode(AMOP, MULTICAST, self._links.nextSeq(), message)
+            self._links.encode.checkSize(len(message))
             self.acquireBandwidth(topic, len(message) * len(sessions))
-            reached = self._links.turn.share(AMOP, frame, sessions)
+            reached = self._links.sheaves.send(sessions, AMOP, MULTICAST, message)
         if topic not in self.subscribers:
             return reached
         self._links.clock.callLater(

@@ -77,11 +77,8 @@ class FrameEncoder:
         if not isinstance(payload, bytes):
             checkedPayload(payload)
         size = len(payload)
-        if size > self.most:
-            raise EncodingError(
-                f"a message of {size} bytes, {self.most} are the most; send it in parts"
-            )
         if size > self.mostPlain:
+            self.checkSize(size)
             block = self.tryToCompress(protocolID, payload)
             if block is not None:
                 return self.compressedFrame(protocolID, packetType, seq, block)
@@ -91,6 +88,18 @@ class FrameEncoder:
             ), payload
         except struct.error:
             return self._dialect.header(size, protocolID, packetType, seq), payload
+
+    def checkSize(self, size: int) -> None:
+        """
+        Let pass what fits a frame.
+
+        @param size: of a payload, in bytes, before it is compressed.
+        @raise EncodingError: it does not.
+        """
+        if size > self.most:
+            raise EncodingError(
+                f"a message of {size} bytes, {self.most} are the most; send it in parts"
+            )
 
     def tryToCompress(self, protocolID: int, payload: bytes) -> bytes | None:
         """

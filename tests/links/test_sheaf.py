@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p.errors import PeerBusy
+from fiscop2p.errors import EncodingError, PeerBusy
 from fiscop2p.interfaces import Message
 from fiscop2p.links import sheaf
 from fiscop2p.links.outbox import LARGE, MOST_LARGER, MOST_UNKNOWN
@@ -109,15 +109,46 @@ class SharingTests(SheafTestCase):
         for session in self.sessions:
             session.pauseProducing()
         large = bytes([1]) + NOISE[:LARGE]
-        self.broadcast(b"small", large)
-        self.network.advance(0)
-        first, *others = ([view.obj for view in each._outbox._buffers] for each in self.sessions)
-        for other in others:
-            self.assertEqual([*map(id, other)], [*map(id, first)])
-        self.assertIs(first[-1], large)
+        for payload in (b"small", large):
+            self.broadcast(payload)
+            self.network.advance(0)
+            last = {id(session._outbox._buffers[-1].obj) for session in self.sessions}
+            self.assertEqual(len(last), 1)
+        self.assertEqual(last, {id(large)})
         for session in self.sessions:
             session.resumeProducing()
         self.assertGot(b"small", large)
+
+    def test_whatShrinks(self) -> None:
+        """What shrinks is compressed, and comes in its order."""
+        payloads = [b"1", bytes(20_000), NOISE[:20_000], bytes(LARGE), b"5"]
+        before = [session.counts.bytesSent for session in self.sessions]
+        self.assertEqual(self.broadcast(*payloads), 3)
+        self.assertGot(*payloads)
+        for index, session in enumerate(self.sessions):
+            self.assertLess(session.counts.bytesSent - before[index], 25_000)
+
+    def test_packetTypes(self) -> None:
+        """Each message has its own packet type, however many there are of one."""
+        heard: list[int] = []
+        peer = self.peers[0]
+        peer.unhandle(self.protocolID)
+        peer.handle(self.protocolID, lambda message: heard.append(message.packetType))
+        expected = [1] * 10 + [2] * 10 + [3, 4, 3, 4]
+        for packetType in expected:
+            self.node.broadcast(b"x", protocolID=self.protocolID, packetType=packetType)
+        self.network.advance(0)
+        self.assertEqual(heard, expected)
+
+    def test_badNumbers(self) -> None:
+        """A number that does not fit is refused at once, with and without peers."""
+        self.broadcast(b"1")
+        for node in (self.node, MemoryNetwork(1).nodes[0]):
+            for protocolID, packetType in ((1 << 31, 0), (self.protocolID, 65536), (0, 0)):
+                with self.assertRaises(EncodingError):
+                    node.broadcast(b"x", protocolID=protocolID, packetType=packetType)
+        self.broadcast(b"2")
+        self.assertGot(b"1", b"2")
 
     def test_counted(self) -> None:
         """It counts on every link, and in the traffic of its module."""
@@ -136,8 +167,8 @@ class SharingTests(SheafTestCase):
         self.network.advance(0)
         self.made.clear()
         size = 8 * 1024
-        self.broadcast(*[NOISE[:size]] * (MOST_LARGER // size))
-        self.assertEqual([each.count for each in self.made], [MOST_LARGER // (size + 16) + 1])
+        self.broadcast(*[NOISE[:size]] * (MOST_LARGER // size + 1))
+        self.assertEqual([each.count for each in self.made], [MOST_LARGER // size, 1])
 
     def test_queuedAndFlushed(self) -> None:
         """A link that tells how much is queued, or flushes, has all; what follows comes after."""
@@ -163,11 +194,12 @@ class SharingTests(SheafTestCase):
 
     def test_joinedOnce(self) -> None:
         """What is in a sheaf is joined for the first link that needs it, and not again."""
-        with patch.object(sheaf, "joined", wraps=sheaf.joined) as joined:
+        encode = self.node.links.encode
+        with patch.object(encode, "together", wraps=encode.together) as together:
             self.broadcast(*[b"x"] * 10)
             self.network.advance(0)
-        self.assertEqual(joined.call_count, 1)
-        self.assertEqual(self.made[0]._pieces, [])
+        self.assertEqual(together.call_count, 1)
+        self.assertEqual(self.made[0]._payloads, [])
 
     def test_oneFails(self) -> None:
         """Where a link cannot take a broadcast for an error of ours, those before it have it."""
@@ -178,10 +210,9 @@ class SharingTests(SheafTestCase):
         class Broken:
             share = staticmethod(lambda _: gather())
 
-        frame = self.node.links.encode(self.protocolID, 0, 1, b"x")
-        turn = self.node.links.turn
+        sheaves = self.node.links.sheaves
         with self.assertRaises(MemoryError):
-            turn.share(self.protocolID, frame, [*self.sessions[:2], Broken(), self.sessions[2]])
+            sheaves.send([*self.sessions[:2], Broken(), self.sessions[2]], self.protocolID, 0, b"x")
         self.broadcast(b"y")
         self.network.advance(0)
         got = [self.got[peer.nodeID] for peer in self.peers]
@@ -191,7 +222,7 @@ class SharingTests(SheafTestCase):
         """When it has left, nothing of it is kept."""
         self.broadcast(b"x")
         self.network.advance(0)
-        self.assertIsNone(self.node.links.turn._sheaf)
+        self.assertIsNone(self.node.links.turn.sheaf)
         for session in self.sessions:
             self.assertIsNone(session._sheaf)
 
@@ -340,7 +371,8 @@ class ChangingLinksTests(SheafTestCase):
         frame = self.node.links.encode(self.protocolID, 0, 1, b"2")
         self.network.advance(0)
         for _ in range(2):
-            self.assertEqual(self.node.links.turn.share(self.protocolID, frame, self.sessions), 2)
+            reached = self.node.links.sheaves.send(self.sessions, self.protocolID, 0, b"2")
+            self.assertEqual(reached, 2)
         self.assertFalse(ended.offer(self.protocolID, frame))
         self.assertEqual(ended.queued, 0)
         self.assertGot(b"1", b"2", b"2", by=2)
@@ -352,7 +384,7 @@ class ChangingLinksTests(SheafTestCase):
             session.abort(CloseReason.SILENT)
         self.assertEqual(self.broadcast(b"2"), 0)
         self.network.advance(0)
-        self.assertIsNone(self.node.links.turn._sheaf)
+        self.assertIsNone(self.node.links.turn.sheaf)
         self.network.advance(20)
         self.assertEqual(self.broadcast(b"3"), 3)
         self.assertGot(b"3")
@@ -390,7 +422,7 @@ class ChangingLinksTests(SheafTestCase):
         slow.pauseProducing()
         for _ in range(3):
             self.node.send(slow.nodeID, NOISE, protocolID=self.protocolID)
-        self.broadcast(*[NOISE] * 14)
+        self.broadcast(*[NOISE[: 16 * 1024]] * 55)
         self.assertTrue(self.made[-1].isOpen)
         with self.assertRaises(PeerBusy):
             self.node.send(slow.nodeID, b"x", protocolID=self.protocolID)
@@ -424,26 +456,6 @@ class ChangingLinksTests(SheafTestCase):
         self.assertEqual(self.broadcast(b"x"), 3)
         self.network.advance(0)
         self.assertEqual(len(self.got[self.peers[0].nodeID]), before + 1)
-
-
-class LargeTests(SheafTestCase):
-    """The same where more may wait."""
-
-    most = 4 * MOST
-
-    def test_paid(self) -> None:
-        """A single frame that is as large as many together pays, too."""
-        large = NOISE * (MOST_LARGER // len(NOISE))
-        self.broadcast(large)
-        self.broadcast(b"1", b"2", more=1)
-        self.assertEqual([each.count for each in self.made], [1, 2])
-        self.assertGot(large, b"1", b"2")
-
-    def test_full(self) -> None:
-        """What is exactly as large as it may be is full."""
-        half = NOISE * (MOST_LARGER // 2 // len(NOISE))
-        self.broadcast(*[half[: -self.node.settings.dialect.headerSize]] * 2, b"1")
-        self.assertEqual([each.count for each in self.made], [2, 1])
 
 
 class AnyOrderTests(SynchronousTestCase):
