@@ -130,7 +130,8 @@ class Sheaves:
             and packetType == sheaf.packetType
             and list(sessions) == sheaf.sessions
         )
-        if size > self._mostShared or not (fits or sheaf is None or sheaf.hasEnough):
+        mayBegin = sheaf is None or sheaf.hasEnough
+        if size > self._mostShared or not (fits or mayBegin):
             frame = links.encode(protocolID, packetType, links.nextSeq(), payload)
             return self.write(sessions, protocolID, frame)
         if size > self._mostPlain:
