@@ -424,17 +424,21 @@ class CompressionTests(NetworkTestCase):
 class QueueTests(SynchronousTestCase):
     """What waits for a peer that does not read."""
 
+    def slowReader(self, chosen: Settings = Settings()) -> tuple[P2PService, str, int, Any]:  # noqa: B008
+        """Give a node, the ID of a peer that reads nothing, a protocolID, and the link to it."""
+        network = MemoryNetwork(2, settings=chosen)
+        self.addCleanup(network.stop)
+        network.advance(2)
+        node, reader = network.nodes
+        session: Any = node.registry.session(reader.nodeID)
+        session.pauseProducing()
+        return node, reader.nodeID, node.protocolID(1, 1000), session
+
     def buffers(self, send: Any, overflow: Overflow) -> float:
         """In how many buffers a message waits."""
-        network = MemoryNetwork(2, settings=Settings(overflow=overflow))
-        self.addCleanup(network.stop)
-        node, reader = network.nodes
-        protocolID = node.protocolID(1, 1000)
-        network.advance(2)
-        session = node.registry.session(reader.nodeID)
-        session.pauseProducing()
+        node, reader, protocolID, session = self.slowReader(Settings(overflow=overflow))
         for number in range(4000):
-            send(node, reader.nodeID, protocolID, number)
+            send(node, reader, protocolID, number)
         self.assertEqual(session.queued, 4000 * 116)
         outbox = session._outbox
         return len(getattr(outbox, "_whole", outbox._buffers)) / 4000
@@ -466,16 +470,10 @@ class QueueTests(SynchronousTestCase):
 
     def test_unseen(self) -> None:
         """No more waits without being looked at than may, whatever kinds alternate."""
-        network = MemoryNetwork(2, settings=Settings(compress=False))
-        self.addCleanup(network.stop)
-        node, reader = network.nodes
-        protocolID = node.protocolID(1, 1000)
-        network.advance(2)
-        session = node.registry.session(reader.nodeID)
-        session.pauseProducing()
+        node, reader, protocolID, session = self.slowReader(Settings(compress=False))
         most = 0
         for number in range(3 * MOST_UNKNOWN):
-            node.send(reader.nodeID, bytes(SMALL), protocolID=protocolID + number // 15 % 2)
+            node.send(reader, bytes(SMALL), protocolID=protocolID + number // 15 % 2)
             waiting = len(session._outgoing) // 2 + len(session._posted)
             most = max(most, waiting)
         self.assertEqual(session.queued, 3 * MOST_UNKNOWN * (SMALL + 16))
@@ -483,40 +481,28 @@ class QueueTests(SynchronousTestCase):
 
     def test_notCopied(self) -> None:
         """A large message that does not shrink waits as it is."""
-        network = MemoryNetwork(2)
-        self.addCleanup(network.stop)
-        node, reader = network.nodes
-        protocolID = node.protocolID(1, 1000)
-        network.advance(2)
-        session = node.registry.session(reader.nodeID)
-        session.pauseProducing()
+        node, reader, protocolID, session = self.slowReader()
         for size in (LARGE, LARGE + 1000):
             payload = NOISE[:size]
             for before in range(2):
                 for _ in range(before):
-                    node.send(reader.nodeID, b"before", protocolID=protocolID)
-                node.send(reader.nodeID, payload, protocolID=protocolID)
+                    node.send(reader, b"before", protocolID=protocolID)
+                node.send(reader, payload, protocolID=protocolID)
                 session.gather()
                 self.assertIs(session._outbox._buffers[-1].obj, payload)
 
     def test_unseenOfAnySize(self) -> None:
         """The same where larger ones are among them that do not shrink."""
-        network = MemoryNetwork(2)
-        self.addCleanup(network.stop)
-        node, reader = network.nodes
-        protocolID = node.protocolID(1, 1000)
-        network.advance(2)
-        session = node.registry.session(reader.nodeID)
-        session.pauseProducing()
+        node, reader, protocolID, session = self.slowReader()
         # The last one that fits is a larger one.
         sizes = (10, 10, 10, 1025, 10, 20, 10, 10, 10, 10)
         many = larger = 0
         for number in range(3 * MOST_UNKNOWN):
-            node.send(reader.nodeID, NOISE[: sizes[number % 10]], protocolID=protocolID)
+            node.send(reader, NOISE[: sizes[number % 10]], protocolID=protocolID)
             many = max(many, len(session._posted))
         session.gather()
         for _ in range(100):
-            node.send(reader.nodeID, NOISE[:20_000], protocolID=protocolID)
+            node.send(reader, NOISE[:20_000], protocolID=protocolID)
             larger = max(larger, sum(map(len, session._posted)))
         self.assertLessEqual(many, MOST_UNKNOWN + 1)
         self.assertLess(larger, MOST_LARGER)
