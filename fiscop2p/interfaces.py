@@ -241,21 +241,6 @@ class ILinks(Interface):
 class IOutgoing(Interface):
     """What is queued on a link."""
 
-    def offer(protocolID: int, frame: EncodedFrame) -> bool:
-        """
-        Queue the encoded frame of a protocolID, which leaves at the end of the reactor's turn.
-
-        @return: whether there was room, and the link does not end.
-        """
-
-    def share(sheaf: Any) -> bool:
-        """
-        Queue messages that other links get, too.
-
-        @param sheaf: the L{Sheaf} of them.
-        @return: whether there was room, and the link does not end.
-        """
-
     def gather() -> None:
         """See how much it is."""
 
@@ -319,6 +304,17 @@ class ISession(IOutgoing):
 
     def postAll(protocolID: int, packetType: int, payloads: Iterable[bytes]) -> int:
         """Queue such messages until there is no room; returns how many that were."""
+
+    def offer(protocolID: int, frame: EncodedFrame) -> bool:
+        """Like C{write}; tells whether there was room, and the link does not end."""
+
+    def share(sheaf: Any) -> bool:
+        """
+        Queue messages that other links get, too.
+
+        @param sheaf: the L{Sheaf} of them.
+        @return: whether there was room, and the link does not end.
+        """
 
     def request(
         protocolID: int,

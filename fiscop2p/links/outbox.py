@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final
 
@@ -45,7 +45,7 @@ class Outbox:
         """Append pieces of which none is large."""
         self.append(b"".join(pieces))
 
-    def put(self, pieces: Collection[bytes]) -> None:
+    def put(self, pieces: Iterable[bytes]) -> None:
         """Append pieces of any size."""
         for piece in joined(pieces):
             self.append(piece)
@@ -87,14 +87,10 @@ class Outbox:
         self._buffers.append(memoryview(buffer))
 
 
-def joined(pieces: Collection[bytes | memoryview]) -> list[bytes | memoryview]:
+def joined(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
     """Join pieces, but not those that are L{LARGE}."""
-    if pieces and max(map(len, pieces)) < LARGE:
-        return [b"".join(pieces)]
-    parts: list[bytes | memoryview] = []
     for isLarge, group in groupby(pieces, lambda piece: len(piece) >= LARGE):
         if isLarge:
-            parts += group
+            yield from group
         else:
-            parts.append(b"".join(group))
-    return parts
+            yield b"".join(group)

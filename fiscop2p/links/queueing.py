@@ -226,7 +226,7 @@ class FrameQueue:
         self.write(protocolID, self._encode(protocolID, packetType, seq, payload))
 
     def offer(self, protocolID: int, frame: EncodedFrame) -> bool:
-        """Like L{write}; tells whether there was room."""
+        """Like L{write}; see L{ISession.offer}."""
         outgoing = self._outgoing
         if (
             outgoing
@@ -245,7 +245,7 @@ class FrameQueue:
         return self.closeReason is None
 
     def share(self, sheaf: Sheaf) -> bool:
-        """Queue what other links get, too; see L{IOutgoing.share}."""
+        """Queue what other links get, too; see L{ISession.share}."""
         self.gather()
         try:
             if not self._beginTurn():
