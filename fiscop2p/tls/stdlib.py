@@ -15,7 +15,8 @@ from ..errors import BadCertificate, CredentialsError, TLSUnavailable
 from ..identity import Credentials, Identity, identityOf
 from ..interfaces import ILinkProtocol, IPeerTLS
 from .chains import checkOwn, judgeChain
-from .transport import MemoryTLSTransport, verifiedChain
+from .engine import verifiedChain
+from .transport import MemoryTLSTransport
 from .words import meaning, verifyFault
 
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 from time import monotonic
 from typing import Any, Final, cast
 
@@ -25,6 +24,7 @@ from zope.interface import implementer
 
 from ..errors import HandshakeFailed
 from ..interfaces import ILinkProtocol
+from .engine import Engine, verifiedChain
 
 _LEAST_READ: Final = 16 * 1024
 _MOST_READ: Final = 512 * 1024
@@ -34,12 +34,8 @@ _READ_TIME: Final = 0.002
 """Seconds that it should take to deal with them, so that a flood of small frames does not make
 others wait."""
 
-_HANDSHAKE_PIECE: Final = 128
-"""Bytes of the handshake that OpenSSL is given at a time: it keeps the room that they take as long
-as the link stands."""
-
 _PIECE: Final = 128 * 1024
-"""Bytes of a stream that OpenSSL is given at a time, for the same reason."""
+"""Bytes that OpenSSL is given at a time: while it works on them they stay in the caches."""
 
 _WRITE_SLICE: Final = 384 * 1024
 _QUEUE_HIGH: Final = 64 * 1024
@@ -67,9 +63,7 @@ class MemoryTLSTransport(Protocol):
     disconnecting = False
 
     def __init__(self, context: ssl.SSLContext, isClient: bool, wrapped: ILinkProtocol) -> None:
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=not isClient)
+        self._engine = Engine(context, isClient)
         self._wrapped = wrapped
         self._handshaking = True
         self._queue: list[bytes | memoryview] = []
@@ -92,20 +86,17 @@ class MemoryTLSTransport(Protocol):
         below.registerProducer(_Drained(self), False)
         self._wrapped.makeConnection(self)
         if not self._closing:
-            self._handshake()
+            self._handshake(b"")
 
     def dataReceived(self, data: bytes) -> None:
         if self._closing:
             return
-        began = monotonic()
-        rest = memoryview(data)
-        while rest and self._handshaking and not self._closing:
-            self._incoming.write(rest[:_HANDSHAKE_PIECE])
-            rest = rest[_HANDSHAKE_PIECE:]
-            self._handshake()
-        if not self._handshaking and not self._closing:
-            self._deliver(rest)
-        if self._tcp is not None and len(data) >= self._tcp.bufferSize:
+        began, size = monotonic(), len(data)
+        if self._handshaking:
+            data = self._handshake(data)
+        if data and not self._closing:
+            self._deliver(memoryview(data))
+        if self._tcp is not None and size >= self._tcp.bufferSize:
             self._pace(monotonic() - began)
 
     def _pace(self, seconds: float) -> None:
@@ -130,21 +121,24 @@ class MemoryTLSTransport(Protocol):
 
     # TLS.
 
-    def _handshake(self) -> None:
+    def _handshake(self, data: bytes) -> bytes:
+        """Go on with the handshake; gives what has come behind it."""
+        engine = self._engine
         try:
-            self._tls.do_handshake()
-        except ssl.SSLWantReadError:
-            self._flushBelow()
+            rest = engine.handshake(data)
         except ssl.SSLError:
             self._fail(Failure())
-        else:
-            if self._tls.session_reused:
-                self._fail(Failure(HandshakeFailed("it resumed a session, which is never offered")))
-                return
-            self._handshaking = False
-            self._flushBelow()
-            self._wrapped.handshakeCompleted()
-            self._pump()
+            return b""
+        self._flushBelow()
+        if rest is None:
+            return b""
+        if engine.tls.session_reused:
+            self._fail(Failure(HandshakeFailed("it resumed a session, which is never offered")))
+            return b""
+        self._handshaking = False
+        self._wrapped.handshakeCompleted()
+        self._pump()
+        return rest
 
     def _fail(self, failure: Failure) -> None:
         """End the connection for a fault in TLS; the peer still gets our alert."""
@@ -153,48 +147,24 @@ class MemoryTLSTransport(Protocol):
 
     def _deliver(self, data: memoryview) -> None:
         """Decrypt all that has arrived, and hand it up at once."""
-        end: Callable[[], None] | None = None
+        engine = self._engine
         buffer = _readBuffers.pop() if _readBuffers else memoryview(bytearray(_BUFFER_SIZE))
-        filled, isMore = 0, True
+        filled = 0
         try:
-            while isMore and not self._closing:
-                self._incoming.write(data[:_PIECE])
-                data = data[_PIECE:]
-                count, end = self._decrypt(buffer[filled:])
-                filled += count
-                if self._outgoing.pending:
-                    self._flushBelow()
-                isMore = len(data) > 0 and end is None
-                if filled and (not isMore or filled > _BUFFER_SIZE - 2 * _PIECE):
+            while data and not self._closing:
+                filled += engine.decrypt(data[:_PIECE], buffer[filled:])
+                data = data[_PIECE:] if not engine.isOver else data[:0]
+                self._flushBelow()
+                if filled and (not data or filled > _BUFFER_SIZE - 2 * _PIECE):
                     self._wrapped.dataReceived(buffer[:filled])
                     filled = 0
         finally:
             _readBuffers.append(buffer)
-        if end is not None and not self._closing:
-            end()
-
-    def _decrypt(self, buffer: memoryview) -> tuple[int, Callable[[], None] | None]:
-        """
-        Decrypt what OpenSSL has been given.
-
-        @param buffer: has room for it.
-        @return: how many bytes there are, and how the stream ends if this was its end.
-        """
-        tls, incoming = self._tls, self._incoming
-        filled = 0
-        try:
-            while True:
-                count = cast(int, tls.read(len(buffer), buffer[filled:]))
-                if not count:
-                    return filled, self._closeBelow
-                filled += count
-                # Asking first spares the exception at the end of most pieces.
-                if not incoming.pending and not tls.pending():
-                    return filled, None
-        except ssl.SSLWantReadError:
-            return filled, None
-        except ssl.SSLError:
-            return filled, partial(self._fail, Failure())
+        if engine.isOver and not self._closing:
+            if engine.failure is None:
+                self._closeBelow()
+            else:
+                self._fail(engine.failure)
 
     def _pump(self) -> None:
         """Send what waits, as far as the transport below takes it."""
@@ -210,8 +180,8 @@ class MemoryTLSTransport(Protocol):
         room, pieces = _WRITE_SLICE, []
         while self._queue and room > 0:
             data = memoryview(self._queue[0])
-            written = self._tls.write(data[: min(room, _PIECE)])
-            pieces.append(self._outgoing.read())
+            written, piece = self._engine.encrypt(data[: min(room, _PIECE)])
+            pieces.append(piece)
             room -= written
             self._queued -= written
             if written < len(data):
@@ -222,8 +192,9 @@ class MemoryTLSTransport(Protocol):
 
     def _flushBelow(self) -> None:
         """Pass on what OpenSSL has for the peer."""
-        if self._outgoing.pending:
-            self._sendBelow([self._outgoing.read()])
+        if self._engine.leaving:
+            leaving, self._engine.leaving = self._engine.leaving, b""
+            self._sendBelow([leaving])
 
     def _sendBelow(self, pieces: list[bytes]) -> None:
         """Send bytes now, as far as the socket takes them."""
@@ -243,10 +214,7 @@ class MemoryTLSTransport(Protocol):
 
     def _closeIfDone(self) -> None:
         if self.disconnecting and not self._queue and self._producer is None and not self._closing:
-            try:
-                self._tls.unwrap()
-            except ssl.SSLError:
-                pass  # Our close_notify is written; nobody waits for the peer's.
+            self._engine.close()
             self._closeBelow()
 
     def _closeBelow(self) -> None:
@@ -348,31 +316,14 @@ class MemoryTLSTransport(Protocol):
 
     def getPeerCertificate(self) -> bytes | None:
         """The peer's leaf certificate (DER), once the handshake is complete."""
-        return self._tls.getpeercert(True)
+        return self._engine.tls.getpeercert(True)
 
     def getVerifiedChain(self) -> list[bytes]:
         """
         The certificates (DER) by which the peer's was verified, from its own to the root; see
         L{verifiedChain}.
         """
-        return verifiedChain(self._tls)
-
-
-def verifiedChain(tls: ssl.SSLObject) -> list[bytes]:
-    """
-    See by which certificates (DER) the peer's was verified, from its own to the root.
-
-    Python shows them from 3.13 on; in 3.11 and 3.12 the object beneath does.
-
-    @return: empty if they cannot be seen.
-    """
-    if hasattr(tls, "get_verified_chain"):
-        return list(tls.get_verified_chain())
-    beneath: Any = getattr(tls, "_sslobj", None)
-    if not hasattr(beneath, "get_verified_chain"):
-        return []
-    certificates: list[Any] = beneath.get_verified_chain() or []
-    return [ssl.PEM_cert_to_DER_cert(each.public_bytes()) for each in certificates]
+        return verifiedChain(self._engine.tls)
 
 
 @implementer(IPullProducer)

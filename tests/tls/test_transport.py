@@ -209,12 +209,12 @@ class TransportTests(SynchronousTestCase):
     def test_resumedSession(self) -> None:
         """A session is never resumed: every handshake shows the certificates anew."""
         self.connect()
-        session = self.client.transport._tls.session
+        session = self.client.transport._engine.tls.session
         self.client, self.server = Upper(), Upper()
 
         def resuming() -> MemoryTLSTransport:
             transport = MemoryTLSTransport(self.context, True, self.client)
-            transport._tls.session = session
+            transport._engine.tls.session = session
             return transport
 
         self.reactor.connectTCP("10.0.0.2", 1, Dialler(resuming))
