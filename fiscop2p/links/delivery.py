@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from operator import length_hint
+from sys import getrefcount
 from typing import Any
 
 from twisted.python.failure import Failure
@@ -55,13 +56,18 @@ class EachMessage:
         nodeID, topic = session.nodeID, self._topic
         protocolID, packetType = run.protocolID, run.packetType
         payloads = iter(run.payloads)
+        message: Any = None
+        alone = 0
         for payload in payloads:
             handler = self.handler
             if session.closeReason is not None:
                 return None
             if handler is None:
                 return _rest(run, payloads)
-            message = emptyMessage()
+            # Making one takes as long as all the rest: a message that nobody has kept serves again.
+            if getrefcount(message) != alone:
+                message = emptyMessage()
+                alone = getrefcount(message)
             message.sender = nodeID
             message.payload = payload
             message.protocolID = protocolID

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.errors import PeerLeft, RequestTimeout
-from fiscop2p.interfaces import Message
+from fiscop2p.interfaces import Answer, Message
 from fiscop2p.links.delivery import eachFrame
 from fiscop2p.links.reasons import CloseReason
 from fiscop2p.testing import MemoryNetwork
@@ -289,6 +291,72 @@ class EachFrameTests(SynchronousTestCase):
         for _ in range(2):
             self.assertIsNone(receiver(session, run))
         self.assertEqual(got, [(7, 11, b"1"), (7, 12, b"2")])
+
+
+class KeptMessageTests(FloodTestCase):
+    """What a handler keeps of its messages stays as it was: only what nobody has serves again."""
+
+    def assertKept(self, kept: list[Message], first: int = 0, step: int = 1) -> None:
+        self.assertEqual(
+            {(each.sender, each.protocolID, each.packetType, each.topic) for each in kept},
+            {(self.a.nodeID, self.protocolID, 0, "")},
+        )
+        self.assertTrue([each.payload for each in kept] == self.sent[first::step], len(kept))
+
+    def test_all(self) -> None:
+        """All may be kept."""
+        kept: list[Message] = []
+        self.b.handle(self.protocolID, kept.append)
+        self.flood()
+        self.assertKept(kept)
+
+    def test_some(self) -> None:
+        """So may some: in a list, by a closure, by a coroutine that waits, by an exception."""
+        kept: list[list[Message]] = [[], [], [], []]
+        closures: list[Callable[[], Message]] = []
+        released: Deferred[None] = Deferred()
+        self.patch(self.b.links, "handlerFailed", lambda _, failure: failures.append(failure))
+        failures: list[Failure] = []
+
+        async def keepByWaiting(message: Message) -> None:
+            await released
+            kept[2].append(message)
+
+        def keep(message: Message) -> Answer:
+            way = int(message.payload) % 5
+            if way == 0:
+                kept[0].append(message)
+            elif way == 1:
+                closures.append(lambda: message)
+            elif way == 2:
+                return keepByWaiting(message)
+            elif way == 3:
+                raise ValueError(message)
+            return None
+
+        self.b.handle(self.protocolID, keep)
+        self.flood()
+        released.callback(None)
+        self.advance()
+        kept[1] = [closure() for closure in closures]
+        kept[3] = [failure.value.args[0] for failure in failures]
+        for way in range(4):
+            self.assertKept(kept[way], way, 5)
+
+    def test_changed(self) -> None:
+        """What a handler does to a message is not seen by the next."""
+        got = []
+
+        def spoil(message: Message) -> None:
+            got.append((message.sender, message.protocolID, message.packetType, message.topic))
+            message.sender = message.topic = "x"
+            message.protocolID = message.packetType = -1
+            del message.payload
+
+        self.b.handle(self.protocolID, spoil)
+        self.flood()
+        self.assertEqual(set(got), {(self.a.nodeID, self.protocolID, 0, "")})
+        self.assertEqual(len(got), COUNT)
 
 
 class ReusedBufferTests(FloodTestCase):
