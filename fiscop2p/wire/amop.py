@@ -32,6 +32,9 @@ NO_SUBSCRIBER: Final = 104
 """Result: the node has no subscriber (any more) who could answer; the request's data comes back."""
 
 _HEADER: Final = struct.Struct(">IH32si")
+_SEQ: Final = struct.calcsize(">IH")
+"""Where the seq begins."""
+
 _TOPIC_HEADER: Final = struct.Struct(">IH36xB")
 """Length, type, and the first byte of a topic body, which counts itself."""
 
@@ -137,15 +140,15 @@ def cutPublished(run: AlikeRun) -> tuple[bytes, LooseRun] | None:
     length, kind, counted = _TOPIC_HEADER.unpack_from(run.firstPayload)
     if kind != MULTICAST_REQUEST or length != size or not counted:
         return None
-    content = size - _HEADER.size - counted
-    if content < 0:
+    content = _HEADER.size + counted
+    if content > size:
         return None
-    parts = run.cutPayloads(f"6s36x{counted}s{content}s")
-    heads, names, contents = parts[::3], parts[1::3], parts[2::3]
-    if heads.count(heads[0]) != run.count or names.count(names[0]) != run.count:
+    contents = run.cutBehind(content, (0, _SEQ), (_HEADER.size, content))
+    if contents is None:
         return None
+    name = bytes(run.firstPayload[_TOPIC_HEADER.size : content])
     # Who gets these answers nobody, so whose seq is which does not matter.
-    return names[0][1:], LooseRun(run.protocolID, run.packetType, run.size, (), contents)
+    return name, LooseRun(run.protocolID, run.packetType, run.size, (), contents)
 
 
 def encodeTopicMessage(kind: int, seq: bytes, topic: str, content: bytes) -> bytes:

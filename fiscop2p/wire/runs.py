@@ -15,8 +15,16 @@ from typing import Any, Final, TypeAlias
 _TOGETHER: Final = 64
 """Frames that one struct unpacks, at the most; a power of two."""
 
+_SHORT: Final = 512
+"""Bytes of a frame up to which it takes less time to copy it than to make an object for it."""
+
+_EACH_BYTE: Final = bytes(range(256))
+
 SEQ_SIZE: Final = 4
 """Bytes of the seq, which ends the header in both dialects."""
+
+Span: TypeAlias = tuple[int, int]
+"""Where some bytes of a frame or a payload begin, and where they end."""
 
 
 class LooseRun:
@@ -116,6 +124,30 @@ class AlikeRun:
         """
         return self._cut(f"{self.headerSize}x{pattern}")
 
+    def cutBehind(self, head: int, *spans: Span) -> list[bytes] | None:
+        """
+        Cut off a head of each payload that is partly the same in all.
+
+        @param head: how many bytes it has.
+        @param spans: the parts that are the same, in order.
+        @return: what is behind each head; L{None} if these parts are not the same.
+        """
+        size, count = self.headerSize, self.count
+        behind = f"{self.payloadSize - head}s"
+        if _mayCompareColumns(count, size + self.payloadSize):
+            shifted = [(size + start, size + stop) for start, stop in spans]
+            same = _areColumnsSame(self._block, count, *shifted)
+            return self.cutPayloads(f"{head}x{behind}") if same else None
+        pattern, end, each = "", 0, len(spans) + 1
+        for start, stop in spans:
+            pattern += f"{start - end}x{stop - start}s"
+            end = stop
+        parts = self.cutPayloads(f"{pattern}{head - end}x{behind}")
+        for index in range(len(spans)):
+            if parts[index::each].count(parts[index]) != count:
+                return None
+        return parts[len(spans) :: each]
+
     def _cut(self, pattern: str) -> list[Any]:
         return cutEach(pattern, self._block, self.count)
 
@@ -156,6 +188,9 @@ def countAlike(data: bytes | memoryview, length: int, headerSize: int, count: in
     @param data: begins with C{count} times C{length} bytes, of which the first are a frame.
     """
     before = headerSize - SEQ_SIZE
+    whole = data[: count * length]
+    if _mayCompareColumns(count, length) and _areColumnsSame(whole, count, (0, before)):
+        return count
     heads = cutEach(f"{before}s{length - before}x", data, count)
     first = heads[0]
     if heads.count(first) == count:
@@ -163,15 +198,42 @@ def countAlike(data: bytes | memoryview, length: int, headerSize: int, count: in
     return next(index for index, head in enumerate(heads) if head != first)
 
 
-def layAlike(header: bytes, seqs: Sequence[int], payloads: Sequence[bytes]) -> bytearray:
+def _mayCompareColumns(count: int, length: int) -> bool:
+    """Whether many frames are so short that L{_areColumnsSame} is faster than to cut them."""
+    return count >= _TOGETHER and length <= _SHORT
+
+
+def _areColumnsSame(block: bytes | memoryview, count: int, *spans: Span) -> bool:
+    """
+    Whether what is there in the first of C{count} frames of one length is there in all: compares
+    one column of bytes after the other, so that no object is made for each frame.
+
+    @param block: the frames.
+    """
+    flat, length = bytes(block), len(block) // count
+    return all(
+        flat[column::length] == flat[column : column + 1] * count
+        for span in spans
+        for column in range(*span)
+    )
+
+
+def layAlike(header: bytes, seqs: range, payloads: Sequence[bytes]) -> bytearray:
     """
     Make frames of payloads of one length.
 
     @param header: that of one of these frames; the seqs replace its seq.
     """
+    first, count, before = seqs.start, len(payloads), len(header) - SEQ_SIZE
+    header = header[:before] + first.to_bytes(SEQ_SIZE)
     frames = bytearray(header).join((b"", *payloads))
-    length, before = len(header) + len(payloads[0]), len(header) - SEQ_SIZE
-    numbers = struct.pack(f">{len(seqs)}I", *seqs)
-    for byte in range(SEQ_SIZE):
-        frames[before + byte :: length] = numbers[byte::SEQ_SIZE]
+    length = len(header) + len(payloads[0])
+    # The last byte of the seq is another in each frame, the others only where it begins again.
+    last = first % 256
+    cycles = _EACH_BYTE * ((last + count) // 256 + 1)
+    frames[len(header) - 1 :: length] = cycles[last : last + count]
+    for index in range(256 - last, count, 256):
+        times, at = min(256, count - index), index * length + before
+        for byte, value in enumerate((first + index).to_bytes(SEQ_SIZE)[:-1]):
+            frames[at + byte : at + times * length : length] = bytes((value,)) * times
     return frames
