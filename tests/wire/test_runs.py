@@ -191,13 +191,14 @@ class PublishedTests(SynchronousTestCase):
         """Whatever is damaged in one of them: either it is noticed, or it is read as it is."""
         kind = data.draw(st.sampled_from((MULTICAST_REQUEST, REQUEST)))
         topic = data.draw(st.sampled_from(("", "t", "orders")))
-        content = data.draw(st.sampled_from((b"", b"content")))
+        content = data.draw(st.sampled_from((b"", b"content", b"long" * 200)))
+        count = data.draw(st.sampled_from((5, 64, 70)))
         messages = [
             bytearray(encodeTopicMessage(kind, b"%032d" % number, topic, content))
-            for number in range(5)
+            for number in range(count)
         ]
         for _ in range(data.draw(st.integers(0, 2))):
-            message = messages[data.draw(st.sampled_from((0, 0, 2, 4)))]
+            message = messages[data.draw(st.sampled_from((0, 0, 2, count - 1)))]
             where = data.draw(st.sampled_from((*range(6), *range(38, 48))))
             message[where % len(message)] = data.draw(st.sampled_from((0, 1, 2, 7, 8, 15, 255)))
         published = cutPublished(self.runOf([bytes(message) for message in messages]))
@@ -211,3 +212,14 @@ class PublishedTests(SynchronousTestCase):
         """What cannot be such a message is left to who reads them singly."""
         for size in (0, 6, 42, 43):
             self.assertIsNone(cutPublished(self.runOf([bytes(size)] * 5)))
+
+    def test_onePublishedOnAnother(self) -> None:
+        """One message among many on another topic of that length, or of another type."""
+        for count in (5, 64, 300):
+            for other in ((MULTICAST_REQUEST, "tor"), (MULTICAST_REQUEST, "cop"), (REQUEST, "top")):
+                messages = [
+                    encodeTopicMessage(MULTICAST_REQUEST, b"%032d" % number, "top", b"abc")
+                    for number in range(count)
+                ]
+                messages[count - 2] = encodeTopicMessage(other[0], bytes(32), other[1], b"abc")
+                self.assertIsNone(cutPublished(self.runOf(messages)))
