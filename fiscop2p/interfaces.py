@@ -268,6 +268,7 @@ class ISession(IOutgoing):
     )
     isPaused = Attribute("C{bool}: whether nothing is read, so that silence tells nothing.")
     room = Attribute("L{Room}: who waits for room in its queue.")
+    posting = Attribute("L{Posting}: where more messages of the kind posted last can be appended.")
     began = Attribute("C{float}: the clock's time when TCP came to stand.")
     counts = Attribute("L{Volume}: what has gone over it.")
     latency = Attribute("C{float} or L{None}: how long an answer took lately, in seconds.")

@@ -27,6 +27,7 @@ from .links.bulk import BulkSender
 from .links.delivery import EachMessage, ManyMessages
 from .links.factories import AddressStatus
 from .links.links import Links
+from .links.outbox import MOST_UNKNOWN
 from .links.reasons import CloseReason
 from .links.registry import PeerRegistry
 from .memory import keepFreedMemory
@@ -258,9 +259,22 @@ class P2PService(MultiService):
         session = self._sessions.get(nodeID)
         if session is None:
             raise self.registry.absent(nodeID)
-        if protocolID <= 0:
+        posting = session.posting
+        if (
+            protocolID == posting.protocolID
+            and packetType == posting.packetType
+            and type(payload) is bytes
+            and len(payload) <= posting.most
+        ):
+            # One more of many: to call the link would take longer than all this.
+            payloads = posting.payloads
+            payloads.append(payload)
+            if len(payloads) >= MOST_UNKNOWN:
+                session.gather()
+        elif protocolID > 0:
+            session.post(protocolID, packetType, payload)
+        else:
             raise _notARequest(protocolID)
-        session.post(protocolID, packetType, payload)
 
     def sendMany(
         self, nodeID: str, payloads: Iterable[bytes], *, protocolID: int, packetType: int = 0

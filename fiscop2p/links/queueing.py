@@ -12,6 +12,7 @@ from ..interfaces import ILinks
 from ..traffic.volume import Volume
 from ..wire.frames import EncodedFrame, checkedPayload
 from .outbox import LARGE, MOST_LARGER, MOST_UNKNOWN, SMALL, Outbox
+from .posting import Posting
 from .reasons import CloseReason
 from .sheaf import Sheaf
 
@@ -29,6 +30,7 @@ class FrameQueue:
     are posted behind them; their frames are made together.  What many links get is a sheaf, beside
     which nothing else is queued.
 
+    @ivar posting: what is posted.
     @ivar closeReason: why the link ends or has ended: then nothing is queued any more.
     @ivar counts: what has gone over the link.
     """
@@ -47,9 +49,6 @@ class FrameQueue:
         "_outbox",
         "_outgoing",
         "_pack",
-        "_posted",
-        "_postedID",
-        "_postedType",
         "_protocolID",
         "_settings",
         "_sheaf",
@@ -57,6 +56,7 @@ class FrameQueue:
         "_version",
         "closeReason",
         "counts",
+        "posting",
     )
 
     closeReason: CloseReason | None
@@ -80,13 +80,14 @@ class FrameQueue:
         self._mostPlain = min(links.encode.mostPlain, SMALL)
         self._mostPosted = min(links.encode.most, LARGE - 1)
         self._outbox = Outbox()
-        self._protocolID = self._postedID = self._postedType = 0
+        self._protocolID = 0
+        self.posting = Posting()
         self._forgetTurn()
 
     def _forgetTurn(self) -> None:
         """Nothing has been queued in this turn."""
         self._outgoing: list[bytes] = []
-        self._posted: list[bytes] = []
+        self.posting.take()
         # Whatever else is queued begins a turn, which gathers this first: beside it there is
         # nothing in the two above.
         self._sheaf: Sheaf | None = None
@@ -95,18 +96,6 @@ class FrameQueue:
 
     def post(self, protocolID: int, packetType: int, payload: bytes) -> None:
         """Queue a message that nobody answers; see L{ISession.post}."""
-        posted = self._posted
-        if (
-            posted
-            and protocolID == self._postedID
-            and packetType == self._postedType
-            and isinstance(payload, bytes)
-            and len(payload) <= self._mostPlain
-        ):
-            posted.append(payload)
-            if len(posted) >= MOST_UNKNOWN:
-                self.gather()
-            return
         if not isinstance(payload, bytes):
             checkedPayload(payload)
         encode, size = self._encode, len(payload)
@@ -118,9 +107,11 @@ class FrameQueue:
             seq = self._links.nextSeq()
             self.write(protocolID, encode.compressedFrame(protocolID, packetType, seq, block))
         elif self._beginPosting(protocolID, packetType):
-            self._posted.append(payload)
+            self.posting.payloads.append(payload)
             if size > self._mostPlain:
                 self._addLarger(size)
+            elif len(self.posting.payloads) >= MOST_UNKNOWN:
+                self.gather()
 
     def postAll(self, protocolID: int, packetType: int, payloads: Iterable[bytes]) -> int:
         """Queue such messages until there is no room; see L{ISession.postAll}."""
@@ -135,7 +126,7 @@ class FrameQueue:
                         if not self._beginPosting(protocolID, packetType):
                             break
                         self.gather()
-                        self._gatherPosted(some, sizes)
+                        self._frame(some, sizes)
                         posted += len(some)
                         continue
                 for payload in some:
@@ -153,26 +144,31 @@ class FrameQueue:
         @raise PeerBusy: no more may wait.
         @raise EncodingError: a number does not fit its field.
         """
-        if protocolID != self._postedID or packetType != self._postedType:
+        posting = self.posting
+        if protocolID != posting.protocolID or packetType != posting.packetType:
             self._encode(protocolID, packetType, 0, b"")
             self._endPosting()
-            self._postedID, self._postedType = protocolID, packetType
-        return bool(self._outgoing or self._posted) or self._beginTurn()
+            posting.protocolID, posting.packetType = protocolID, packetType
+        if not (self._outgoing or posting.payloads) and not self._beginTurn():
+            return False
+        posting.most = self._mostPlain
+        return True
 
     def _endPosting(self) -> None:
         """Something else follows what is posted: few messages wait with it, many are gathered."""
-        posted = self._posted
-        if len(posted) >= _FEW or len(self._outgoing) > _MOST_PIECES - 2 * _FEW:
+        posting = self.posting
+        if len(posting.payloads) >= _FEW or len(self._outgoing) > _MOST_PIECES - 2 * _FEW:
             self.gather()
-        elif posted:
-            self._posted = []
-            protocolID = self._postedID
+            return
+        payloads = posting.take()
+        if payloads:
+            protocolID = posting.protocolID
             if protocolID != self._protocolID:
                 self._turnTo(protocolID)
             pack, size, version = self._pack, self._headerSize, self._version
-            for payload in posted:
+            for payload in payloads:
                 seq = self._links.nextSeq()
-                header = pack(size + len(payload), version, protocolID, self._postedType, seq)
+                header = pack(size + len(payload), version, protocolID, posting.packetType, seq)
                 self._outgoing += header, payload
 
     def write(self, protocolID: int, frame: EncodedFrame) -> None:
@@ -181,7 +177,7 @@ class FrameQueue:
 
         @raise PeerBusy: more waits than L{Settings.maxQueue}.
         """
-        if self._posted:
+        if self.posting.payloads:
             self._endPosting()
         outgoing = self._outgoing
         if outgoing or self._beginTurn():
@@ -204,7 +200,7 @@ class FrameQueue:
 
     def send(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
         """Encode a message, and queue its frame; see L{ISession.send}."""
-        if self._posted:
+        if self.posting.payloads:
             self._endPosting()
         outgoing = self._outgoing
         if not outgoing and not self._beginTurn():
@@ -232,7 +228,7 @@ class FrameQueue:
             outgoing
             and protocolID == self._protocolID
             and len(frame[1]) <= self._mostPlain
-            and not self._posted
+            and not self.posting.payloads
         ):
             outgoing += frame
             if len(outgoing) == _MOST_PIECES:
@@ -311,18 +307,20 @@ class FrameQueue:
             self._outbox.append(buffer)
             self.counts.framesSent += sheaf.count
             self._links.sent(sheaf.protocolID, sheaf.count, len(buffer))
-        if self._posted:
-            posted, self._posted = self._posted, []
-            self._gatherPosted(posted, set(map(len, posted)))
+        if self.posting.payloads:
+            payloads = self.posting.take()
+            self._frame(payloads, set(map(len, payloads)))
 
-    def _gatherPosted(self, payloads: list[bytes], sizes: set[int]) -> None:
+    def _frame(self, payloads: list[bytes], sizes: set[int]) -> None:
         """Make frames of messages of the kind that is posted."""
-        protocolID, links = self._postedID, self._links
+        posting, links = self.posting, self._links
         seqs = links.takeSeqs(len(payloads))
-        frames = self._encode.together(protocolID, self._postedType, seqs, payloads, sizes)
+        frames = self._encode.together(
+            posting.protocolID, posting.packetType, seqs, payloads, sizes
+        )
         self._outbox.append(frames)
         self.counts.framesSent += len(payloads)
-        links.sent(protocolID, len(payloads), len(frames))
+        links.sent(posting.protocolID, len(payloads), len(frames))
 
     def drop(self) -> None:
         """Forget what is queued: it is not sent any more."""

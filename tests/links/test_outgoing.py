@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -14,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from fiscop2p.errors import EncodingError
 from fiscop2p.interfaces import Message
 from fiscop2p.links.outbox import LARGE, MOST_LARGER, MOST_UNKNOWN, SMALL, Outbox
+from fiscop2p.links.reasons import CloseReason
 from fiscop2p.service import P2PService
 from fiscop2p.settings import Overflow, Settings
 from fiscop2p.testing import MemoryNetwork
@@ -474,7 +476,7 @@ class QueueTests(SynchronousTestCase):
         most = 0
         for number in range(3 * MOST_UNKNOWN):
             node.send(reader, bytes(SMALL), protocolID=protocolID + number // 15 % 2)
-            waiting = len(session._outgoing) // 2 + len(session._posted)
+            waiting = len(session._outgoing) // 2 + len(session.posting.payloads)
             most = max(most, waiting)
         self.assertEqual(session.queued, 3 * MOST_UNKNOWN * (SMALL + 16))
         self.assertLessEqual(most, MOST_UNKNOWN + 16)
@@ -499,11 +501,42 @@ class QueueTests(SynchronousTestCase):
         many = larger = 0
         for number in range(3 * MOST_UNKNOWN):
             node.send(reader, NOISE[: sizes[number % 10]], protocolID=protocolID)
-            many = max(many, len(session._posted))
+            many = max(many, len(session.posting.payloads))
         session.gather()
         for _ in range(100):
             node.send(reader, NOISE[:20_000], protocolID=protocolID)
-            larger = max(larger, sum(map(len, session._posted)))
+            larger = max(larger, sum(map(len, session.posting.payloads)))
         self.assertLessEqual(many, MOST_UNKNOWN + 1)
         self.assertLess(larger, MOST_LARGER)
         self.assertGreater(larger, MOST_LARGER - 30_000)
+
+    def test_unseenOfMany(self) -> None:
+        """The same of messages that C{sendMany} is given and has to look at one by one."""
+        node, reader, protocolID, session = self.slowReader()
+        most = 0
+
+        class Bytes(bytes):
+            """Not bytes themselves: they are not taken together."""
+
+        def payloads() -> Iterator[bytes]:
+            nonlocal most
+            for _ in range(3 * MOST_UNKNOWN):
+                most = max(most, len(session.posting.payloads))
+                yield Bytes(10)
+
+        # Those of the next thousand are asked for before these are posted.
+        for _ in range(3):
+            node.sendMany(reader, payloads(), protocolID=protocolID)
+        self.assertLess(most, MOST_UNKNOWN)
+
+    def test_posting(self) -> None:
+        """More of the kind that was sent last can be appended, until the link ends."""
+        node, reader, protocolID, session = self.slowReader()
+        posting = session.posting
+        node.send(reader, b"first", protocolID=protocolID, packetType=3)
+        self.assertEqual((posting.protocolID, posting.packetType), (protocolID, 3))
+        self.assertEqual(posting.most, 1024)
+        self.assertEqual(posting.payloads, [b"first"])
+        session.abort(CloseReason.LOST)
+        self.assertEqual(posting.payloads, [])
+        self.assertLess(posting.most, 0)
