@@ -150,14 +150,16 @@ class Topics:
         @raise EncodingError: the topic does not fit the wire, or the payload is not bytes.
         @raise BandwidthExceeded: nothing is sent, not to ourselves either.
         """
-        checkedPayload(payload)
+        if not isinstance(payload, bytes):
+            checkedPayload(payload)
         message = encodeTopicMessage(MULTICAST_REQUEST, self._nextSeq(), topic, payload)
-        sessions = self._registry.sessionsFollowing(topic)
+        followers = self._registry.findFollowers(topic)
         reached = 0
-        if sessions:
-            self._links.encode.checkSize(len(message))
-            self.acquireBandwidth(topic, len(message) * len(sessions))
-            reached = self._links.sheaves.send(sessions, AMOP, MULTICAST, message)
+        if followers:
+            if self._links.limiter is not None:
+                self._links.encode.checkSize(len(message))
+                self.acquireBandwidth(topic, len(message) * len(followers))
+            reached = self._links.sheaves.send(followers.values(), AMOP, MULTICAST, message)
         if topic not in self.subscribers:
             return reached
         self._links.clock.callLater(

@@ -32,6 +32,8 @@ NO_SUBSCRIBER: Final = 104
 """Result: the node has no subscriber (any more) who could answer; the request's data comes back."""
 
 _HEADER: Final = struct.Struct(">IH32si")
+_HEADER_SIZE: Final = _HEADER.size
+_pack = _HEADER.pack
 _SEQ: Final = struct.calcsize(">IH")
 """Where the seq begins."""
 
@@ -57,7 +59,7 @@ class ChannelMessage(NamedTuple):
     def encode(self) -> bytes:
         """Make the whole channel frame."""
         kind, seq, result, data = self
-        return _HEADER.pack(_HEADER.size + len(data), kind, seq, result) + data
+        return _pack(_HEADER_SIZE + len(data), kind, seq, result) + data
 
     @classmethod
     def decode(cls, frame: bytes) -> ChannelMessage:
@@ -66,14 +68,14 @@ class ChannelMessage(NamedTuple):
 
         @raise MalformedMessage: it is shorter than its header, or not as long as it declares.
         """
-        if len(frame) < _HEADER.size:
+        if len(frame) < _HEADER_SIZE:
             raise MalformedMessage(
-                f"an AMOP message of {len(frame)} bytes, its header alone has {_HEADER.size}"
+                f"an AMOP message of {len(frame)} bytes, its header alone has {_HEADER_SIZE}"
             )
         length, kind, seq, result = _HEADER.unpack_from(frame)
         if length != len(frame):
             raise MalformedMessage(f"an AMOP message declares {length} bytes and has {len(frame)}")
-        return cls(kind, seq, result, frame[_HEADER.size :])
+        return cls(kind, seq, result, frame[_HEADER_SIZE:])
 
 
 def encodeTopicBody(topic: str, content: bytes) -> bytes:
@@ -120,7 +122,7 @@ def decodeTopicMessage(frame: bytes) -> tuple[int, bytes, bytes]:
     size = len(frame)
     if size >= _TOPIC_HEADER.size:
         length, kind, counted = _TOPIC_HEADER.unpack_from(frame)
-        content = _HEADER.size + counted
+        content = _HEADER_SIZE + counted
         if length == size and counted and content <= size:
             return kind, frame[_TOPIC_HEADER.size : content], frame[content:]
     message = ChannelMessage.decode(frame)
@@ -140,10 +142,10 @@ def cutPublished(run: AlikeRun) -> tuple[bytes, LooseRun] | None:
     length, kind, counted = _TOPIC_HEADER.unpack_from(run.firstPayload)
     if kind != MULTICAST_REQUEST or length != size or not counted:
         return None
-    content = _HEADER.size + counted
+    content = _HEADER_SIZE + counted
     if content > size:
         return None
-    contents = run.cutBehind(content, (0, _SEQ), (_HEADER.size, content))
+    contents = run.cutBehind(content, (0, _SEQ), (_HEADER_SIZE, content))
     if contents is None:
         return None
     name = bytes(run.firstPayload[_TOPIC_HEADER.size : content])
@@ -158,5 +160,5 @@ def encodeTopicMessage(kind: int, seq: bytes, topic: str, content: bytes) -> byt
     @raise EncodingError: see L{encodeTopicBody}.
     """
     head = _counted(topic)
-    size = _HEADER.size + len(head) + len(content)
-    return b"".join((_HEADER.pack(size, kind, seq, SUCCESS), head, content))
+    size = _HEADER_SIZE + len(head) + len(content)
+    return _pack(size, kind, seq, SUCCESS) + head + content
