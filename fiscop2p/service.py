@@ -348,12 +348,15 @@ class P2PService(MultiService):
         @raise PeerAbsent: the node is not connected; nothing is sent, and neither is called.
         @raise PeerBusy: it reads too slowly, and more than L{Settings.maxQueue} wait for it.
         @raise EncodingError: a number does not fit its field.
+        @raise TypeError: there is no C{failed}.
         """
         session = self._sessions.get(nodeID)
         if session is None:
             raise self.registry.absent(nodeID)
         if protocolID <= 0:
             raise _notARequest(protocolID)
+        if failed is None:
+            raise TypeError("failed is None: it must take why there is no answer")
         wait = self.settings.requestTimeout if timeout is None else timeout
         session.ask(protocolID, packetType, payload, answered, failed, wait)
 

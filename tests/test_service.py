@@ -142,6 +142,8 @@ class AskTests(NetworkTestCase):
             self.a.ask("0" * 128, b"", self.fail, self.fail, protocolID=self.protocolID)
         with self.assertRaises(EncodingError):
             self.a.ask(self.b.nodeID, b"", self.fail, self.fail, protocolID=0)
+        with self.assertRaises(TypeError):
+            self.a.ask(self.b.nodeID, b"", self.fail, None, protocolID=self.protocolID)
 
     def test_linkEndsBetweenAnswers(self) -> None:
         """Of answers that have come together, none is taken once the link is ended."""
