@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import product
 
 from cramjam import snappy
 from hypothesis import given, settings
@@ -18,7 +19,7 @@ from fiscop2p.wire.amop import (
 )
 from fiscop2p.wire.dialect import COMPRESSED, RC1, RC2, Dialect
 from fiscop2p.wire.frames import FrameEncoder, FrameParser
-from fiscop2p.wire.runs import AlikeRun, LooseRun, countAlike, cutEach, layAlike
+from fiscop2p.wire.runs import SEQ_SIZE, AlikeRun, LooseRun, countAlike, cutEach, layAlike
 
 MODEST = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -92,15 +93,25 @@ class CuttingTests(SynchronousTestCase):
 
     def test_countsTheFirst(self) -> None:
         """Frames are counted up to the first whose header is another, whatever their seqs."""
-        for dialect in (RC1, RC2):
-            usual = [dialect.encode(300, 7, seq * 65_521, b"abc") for seq in range(200)]
-            length = dialect.headerSize + 3
+        for dialect, payload in product((RC1, RC2), (b"abc", b"abcd", bytes(1000), bytes(1001))):
+            length = dialect.headerSize + len(payload)
+            usual = [dialect.encode(300, 7, seq * 65_521, payload) for seq in range(200)]
             for where in (1, 2, 63, 64, 65, 127, 128, 199):
                 for other in ((301, 7), (300, 8), (-300, 7)):
                     stream = usual[:]
-                    stream[where] = dialect.encode(*other, 5, b"abc")
+                    stream[where] = dialect.encode(*other, 5, payload)
                     data = b"".join(stream)
                     self.assertEqual(countAlike(data, length, dialect.headerSize, 200), where)
+
+    def test_countsToTheDamaged(self) -> None:
+        """Frames are counted up to the first of which any byte of the header is another."""
+        for dialect, size in product((RC1, RC2), (3, 4, 1000, 1001)):
+            length = dialect.headerSize + size
+            stream = b"".join(dialect.encode(300, 7, seq, bytes(size)) for seq in range(100))
+            for byte in range(dialect.headerSize - SEQ_SIZE):
+                damaged = bytearray(stream)
+                damaged[70 * length + byte] ^= 1
+                self.assertEqual(countAlike(damaged, length, dialect.headerSize, 100), 70)
 
 
 class ReusedBufferTests(SynchronousTestCase):
@@ -215,11 +226,12 @@ class PublishedTests(SynchronousTestCase):
 
     def test_onePublishedOnAnother(self) -> None:
         """One message among many on another topic of that length, or of another type."""
-        for count in (5, 64, 300):
-            for other in ((MULTICAST_REQUEST, "tor"), (MULTICAST_REQUEST, "cop"), (REQUEST, "top")):
-                messages = [
-                    encodeTopicMessage(MULTICAST_REQUEST, b"%032d" % number, "top", b"abc")
-                    for number in range(count)
-                ]
-                messages[count - 2] = encodeTopicMessage(other[0], bytes(32), other[1], b"abc")
-                self.assertIsNone(cutPublished(self.runOf(messages)))
+        others = ((MULTICAST_REQUEST, "tor"), (MULTICAST_REQUEST, "cop"), (REQUEST, "top"))
+        for count, size, (kind, topic) in product((5, 64, 300), (0, 1, 2, 3, 600), others):
+            messages = [
+                encodeTopicMessage(MULTICAST_REQUEST, b"%032d" % number, "top", bytes(size))
+                for number in range(count)
+            ]
+            self.assertIsNotNone(cutPublished(self.runOf(messages)))
+            messages[count - 2] = encodeTopicMessage(kind, bytes(32), topic, bytes(size))
+            self.assertIsNone(cutPublished(self.runOf(messages)))
