@@ -97,7 +97,8 @@ class Settings:
         C{systemd:domain=INET:index=0} for a socket that systemd hands over; L{None} for C{listen}.
     @ivar peers: the addresses it keeps links to; its own may be among them.
     @ivar dialect: the header that its network speaks.
-    @ivar compress: whether payloads of more than 1024 bytes are compressed.
+    @ivar compress: whether payloads of more than 1024 bytes are compressed, where that saves an
+        eighth.
     @ivar tls: C{"auto"}, C{"ssl"} (the standard library) or C{"pyopenssl"}.
     @ivar maxFrameLength: the longest frame it takes.
     @ivar maxQueue: how much may wait for a slow peer before nothing more is taken for it; the last

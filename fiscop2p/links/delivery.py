@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from operator import length_hint
 from sys import getrefcount
-from typing import Any
+from typing import Any, Final
 
 from twisted.python.failure import Failure
 
@@ -29,6 +29,15 @@ def eachFrame(receive: Callable[[ISession, int, int, bytes], object]) -> Receive
             receive(session, run.packetType, seq, payload)
 
     return receiveRun
+
+
+def _countAlone() -> int:
+    """What L{getrefcount} says of a message that only one local variable holds."""
+    message = emptyMessage()
+    return getrefcount(message)
+
+
+_ALONE: Final = _countAlone()
 
 
 class EachMessage:
@@ -57,7 +66,6 @@ class EachMessage:
         protocolID, packetType = run.protocolID, run.packetType
         payloads = iter(run.payloads)
         message: Any = None
-        alone = 0
         for payload in payloads:
             handler = self.handler
             if session.closeReason is not None:
@@ -65,9 +73,8 @@ class EachMessage:
             if handler is None:
                 return _rest(run, payloads)
             # Making one takes as long as all the rest: a message that nobody has kept serves again.
-            if getrefcount(message) != alone:
+            if getrefcount(message) != _ALONE:
                 message = emptyMessage()
-                alone = getrefcount(message)
             message.sender = nodeID
             message.payload = payload
             message.protocolID = protocolID

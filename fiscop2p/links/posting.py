@@ -15,6 +15,8 @@ class Posting:
     without asking the link, which is to L{gather<fiscop2p.interfaces.IOutgoing.gather>} as soon as
     there are L{MOST_UNKNOWN<fiscop2p.links.outbox.MOST_UNKNOWN>}.
 
+    It is opened by the first message, and closed before anything else is queued, or the turn ends.
+
     @ivar protocolID: the messages'.
     @ivar packetType: the messages'.
     @ivar most: the most bytes of such a payload; while this is closed, none is so short.
@@ -28,8 +30,8 @@ class Posting:
         self.most = _CLOSED
         self.payloads: list[bytes] = []
 
-    def take(self) -> list[bytes]:
-        """Close it, and give what has been collected."""
+    def close(self) -> list[bytes]:
+        """Take no more; gives what has been collected."""
         payloads, self.payloads = self.payloads, []
         self.most = _CLOSED
         return payloads

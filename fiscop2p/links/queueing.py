@@ -87,7 +87,7 @@ class FrameQueue:
     def _forgetTurn(self) -> None:
         """Nothing has been queued in this turn."""
         self._outgoing: list[bytes] = []
-        self.posting.take()
+        self.posting.close()
         # Whatever else is queued begins a turn, which gathers this first: beside it there is
         # nothing in the two above.
         self._sheaf: Sheaf | None = None
@@ -160,7 +160,7 @@ class FrameQueue:
         if len(posting.payloads) >= _FEW or len(self._outgoing) > _MOST_PIECES - 2 * _FEW:
             self.gather()
             return
-        payloads = posting.take()
+        payloads = posting.close()
         if payloads:
             protocolID = posting.protocolID
             if protocolID != self._protocolID:
@@ -307,8 +307,8 @@ class FrameQueue:
             self._outbox.append(buffer)
             self.counts.framesSent += sheaf.count
             self._links.sent(sheaf.protocolID, sheaf.count, len(buffer))
-        if self.posting.payloads:
-            payloads = self.posting.take()
+        payloads = self.posting.close()
+        if payloads:
             self._frame(payloads, set(map(len, payloads)))
 
     def _frame(self, payloads: list[bytes], sizes: set[int]) -> None:

@@ -2,23 +2,32 @@
 One end of a TLS connection by the standard library: bytes in, bytes out, no transport.
 
 OpenSSL reads from a memory BIO and writes into one, and each keeps the room of the most that it has
-held.  Here all connections share two, which every call leaves empty: a link keeps no such room, and
-what is done for one link after another is done in memory that is in the caches.
+held.  Here all connections of a thread share two, which every call leaves empty: a link keeps no
+such room, and what is done for one link after another is done in memory that is in the caches.
 """
 
 from __future__ import annotations
 
 import ssl
+from threading import local
 from typing import Any, cast
 
 from twisted.python.failure import Failure
 
-_incoming, _outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+
+class _Shared(local):
+    """The two of each thread."""
+
+    def __init__(self) -> None:
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+
+
+shared = _Shared()
 
 
 class Engine:
     """
-    An C{SSLObject}.
+    An C{SSLObject}, for the thread that makes it.
 
     @ivar tls: it; only what neither reads nor writes is asked of it directly.
     @ivar leaving: what OpenSSL itself has to tell the peer; whoever sends it takes it away.
@@ -26,18 +35,19 @@ class Engine:
     @ivar failure: why, if it is not that the peer has said so.
     """
 
-    __slots__ = ("failure", "isOver", "leaving", "tls")
+    __slots__ = ("_incoming", "_outgoing", "failure", "isOver", "leaving", "tls")
 
     def __init__(self, context: ssl.SSLContext, isClient: bool) -> None:
-        self.tls = context.wrap_bio(_incoming, _outgoing, server_side=not isClient)
+        self._incoming, self._outgoing = shared.incoming, shared.outgoing
+        self.tls = context.wrap_bio(self._incoming, self._outgoing, server_side=not isClient)
         self.leaving = b""
         self.isOver = False
         self.failure: Failure | None = None
 
     def _empty(self) -> bytes:
         """Leave nothing for the next; gives what has come and was not read."""
-        self.leaving += _outgoing.read()
-        return _incoming.read()
+        self.leaving += self._outgoing.read()
+        return self._incoming.read()
 
     def handshake(self, data: bytes) -> bytes | None:
         """
@@ -47,7 +57,7 @@ class Engine:
         @return: what has come behind the handshake, or L{None} if that is not complete.
         @raise ssl.SSLError: it fails.
         """
-        _incoming.write(data)
+        self._incoming.write(data)
         isComplete = False
         try:
             self.tls.do_handshake()
@@ -65,7 +75,8 @@ class Engine:
         @param buffer: has room for it.
         @return: how many bytes it has been given.
         """
-        _incoming.write(data)
+        incoming = self._incoming
+        incoming.write(data)
         read, filled = self.tls.read, 0
         try:
             while True:
@@ -75,14 +86,15 @@ class Engine:
                     self.isOver = True
                     break
                 # Asking first spares the exception at the end of most pieces.
-                if not _incoming.pending and not self.tls.pending():
+                if not incoming.pending and not self.tls.pending():
                     break
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError:
             self.isOver, self.failure = True, Failure()
-        if _outgoing.pending or _incoming.pending:
-            self._empty()
+        finally:
+            if self._outgoing.pending or incoming.pending:
+                self._empty()
         return filled
 
     def encrypt(self, data: memoryview) -> tuple[int, bytes]:
@@ -93,10 +105,10 @@ class Engine:
         @raise ssl.SSLError: nothing can be sent any more.
         """
         try:
-            return self.tls.write(data), _outgoing.read()
-        except ssl.SSLError:
-            self._empty()
-            raise
+            return self.tls.write(data), self._outgoing.read()
+        finally:
+            if self._outgoing.pending:
+                self._empty()
 
     def close(self) -> None:
         """Tell the peer that nothing more follows."""
@@ -104,7 +116,8 @@ class Engine:
             self.tls.unwrap()
         except ssl.SSLError:
             pass  # Our close_notify is written; nobody waits for the peer's.
-        self._empty()
+        finally:
+            self._empty()
 
 
 def verifiedChain(tls: ssl.SSLObject) -> list[bytes]:

@@ -129,13 +129,14 @@ class MemoryTLSTransport(Protocol):
         except ssl.SSLError:
             self._fail(Failure())
             return b""
-        self._flushBelow()
         if rest is None:
+            self._flushBelow()
             return b""
         if engine.tls.session_reused:
             self._fail(Failure(HandshakeFailed("it resumed a session, which is never offered")))
             return b""
         self._handshaking = False
+        self._flushBelow()
         self._wrapped.handshakeCompleted()
         self._pump()
         return rest

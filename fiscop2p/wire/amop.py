@@ -34,8 +34,8 @@ NO_SUBSCRIBER: Final = 104
 _HEADER: Final = struct.Struct(">IH32si")
 _HEADER_SIZE: Final = _HEADER.size
 _pack = _HEADER.pack
-_SEQ: Final = struct.calcsize(">IH")
-"""Where the seq begins."""
+_BEFORE_SEQ: Final = struct.calcsize(">IH")
+"""Bytes before the seq."""
 
 _TOPIC_HEADER: Final = struct.Struct(">IH36xB")
 """Length, type, and the first byte of a topic body, which counts itself."""
@@ -145,7 +145,7 @@ def cutPublished(run: AlikeRun) -> tuple[bytes, LooseRun] | None:
     content = _HEADER_SIZE + counted
     if content > size:
         return None
-    contents = run.cutBehind(content, (0, _SEQ), (_HEADER_SIZE, content))
+    contents = run.cutBehind(content, (0, _BEFORE_SEQ), (_HEADER_SIZE, content))
     if contents is None:
         return None
     name = bytes(run.firstPayload[_TOPIC_HEADER.size : content])

@@ -12,8 +12,8 @@ THRESHOLD: Final = 1024
 """Payloads up to this many bytes travel as they are."""
 
 _LEAST_SAVED: Final = 8
-"""Less than this part of a payload is not worth the time that both sides take for it: a topic
-message that does not shrink saves five zeros of its header."""
+"""To save less than an eighth of a payload is not worth the time that it takes both sides: a topic
+message whose content does not shrink saves five zeros of its header."""
 
 # The shortest snappy element that copies 64 bytes takes 3; nothing expands more than that.
 _MOST_EXPANSION: Final = 22
@@ -27,8 +27,8 @@ def compress(payload: bytes) -> bytes | None:
         always legal.
     """
     block = snappy.compress_raw(payload)
-    size = len(payload)
-    return bytes(block) if len(block) < size - size // _LEAST_SAVED else None
+    saved = len(payload) - len(block)
+    return bytes(block) if saved * _LEAST_SAVED >= len(payload) else None
 
 
 def decompress(block: bytes, limit: int) -> bytes:

@@ -21,7 +21,8 @@ EncodedFrame: TypeAlias = tuple[bytes, bytes]
 """Header and payload as they are transmitted: apart, so that a long payload is never copied."""
 
 _PATIENCE: Final = 8
-"""After so many payloads of a protocolID that have not shrunk, trying the next costs too much."""
+"""After so many payloads of a protocolID that did not get much shorter, to try the next costs too
+much."""
 
 _RETRY: Final = 16
 """Then one of so many is tried."""
@@ -103,8 +104,8 @@ class FrameEncoder:
 
     def tryToCompress(self, protocolID: int, payload: bytes) -> bytes | None:
         """
-        Compress, unless the payload is small, or what is sent under this protocolID has not shrunk
-        for a while.
+        Compress, unless the payload is small, or for a while nothing that was sent under this
+        protocolID has got much shorter.
 
         @return: a block for L{compressedFrame}, or L{None} where the payload travels as it is.
         """

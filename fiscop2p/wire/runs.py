@@ -19,6 +19,9 @@ _TOGETHER: Final = 64
 _SHORT: Final = 512
 """Bytes of a frame up to which it takes less time to copy it than to make an object for it."""
 
+_WORTH: Final = 16
+"""To look at a column takes as long as to make so many objects."""
+
 _WORD: Final = struct.calcsize("I")
 
 _EACH_BYTE: Final = bytes(range(256))
@@ -208,17 +211,18 @@ def _areColumnsSame(block: memoryview, count: int, *spans: Span) -> bool | None:
     @param block: the frames.
     @return: L{None} where to cut the frames takes less time.
     """
-    if count < _TOGETHER:
-        return None
     length = len(block) // count
+    columns = sum(stop - start for start, stop in spans)
     if not any(number % _WORD for number in (length, *chain.from_iterable(spans))):
+        if columns // _WORD * _WORTH > count:
+            return None
         words, step = block.cast("I"), length // _WORD
         return all(
             words[column:-step:step] == words[column + step :: step]
             for start, stop in spans
             for column in range(start // _WORD, stop // _WORD)
         )
-    if length > _SHORT:
+    if columns * _WORTH > count or length > _SHORT:
         return None
     flat = bytes(block)
     return all(

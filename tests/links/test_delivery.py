@@ -142,6 +142,59 @@ class EachMessageTests(FloodTestCase):
             self.assertTrue([payload for who, payload in heard if who == name] == self.sent)
 
 
+class AfterManyTests(FloodTestCase):
+    """What follows messages that were sent together."""
+
+    def assertCome(self, *payloads: bytes) -> None:
+        self.advance()
+        self.assertEqual(self.got, list(payloads))
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.b.handle(self.protocolID, lambda message: self.got.append(message.payload))
+        self.a.sendMany(self.b.nodeID, [b"1", b"2"], protocolID=self.protocolID)
+
+    def test_later(self) -> None:
+        """A message of a later turn leaves in that turn, and a request behind it, too."""
+        self.assertCome(b"1", b"2")
+        self.a.send(self.b.nodeID, b"3", protocolID=self.protocolID)
+        self.assertCome(b"1", b"2", b"3")
+        self.b.handle(self.protocolID + 1, lambda message: message.payload)
+        self.a.send(self.b.nodeID, b"4", protocolID=self.protocolID)
+        answer = self.a.request(self.b.nodeID, b"5", protocolID=self.protocolID + 1)
+        self.a.send(self.b.nodeID, b"6", protocolID=self.protocolID)
+        self.assertCome(b"1", b"2", b"3", b"4", b"6")
+        self.assertEqual(self.successResultOf(answer), b"5")
+
+    def test_order(self) -> None:
+        """Broadcasts in between keep their places."""
+        self.a.broadcast(b"3", protocolID=self.protocolID)
+        self.a.send(self.b.nodeID, b"4", protocolID=self.protocolID)
+        self.a.broadcast(b"5", protocolID=self.protocolID)
+        self.assertCome(b"1", b"2", b"3", b"4", b"5")
+
+    def test_closed(self) -> None:
+        """Whatever was queued, nothing can be appended to it once the turn has ended."""
+        session = self.a.registry.session(self.b.nodeID)
+        send, many = self.a.send, self.a.sendMany
+        peer, protocolID = self.b.nodeID, self.protocolID
+        for queue in (
+            lambda: many(peer, [], protocolID=protocolID),
+            lambda: many(peer, [b"x"], protocolID=protocolID),
+            lambda: send(peer, b"x", protocolID=protocolID),
+            lambda: (send(peer, b"x", protocolID=5), self.a.broadcast(b"x", protocolID=5)),
+            lambda: (
+                send(peer, b"x", protocolID=5),
+                self.a.ask(peer, b"x", str, str, protocolID=6),
+            ),
+            lambda: (send(peer, b"x", protocolID=5), many(peer, [b"y"], protocolID=6)),
+        ):
+            queue()
+            self.advance()
+            self.assertLess(session.posting.most, 0)
+            self.assertEqual(session.posting.payloads, [])
+
+
 class AnswerTests(FloodTestCase):
     """Requests that come in one run."""
 

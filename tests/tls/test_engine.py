@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ssl
 from random import randbytes
+from threading import Thread
 from types import SimpleNamespace
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.chain.authority import Authority
-from fiscop2p.tls import engine
-from fiscop2p.tls.engine import Engine
+from fiscop2p.tls.engine import Engine, shared
 from tests.strangers import looseContext
 from tests.temporary import temporaryFolder
 
@@ -31,7 +31,7 @@ class EngineTests(SynchronousTestCase):
         self.assertNothingLeft()
 
     def assertNothingLeft(self) -> None:
-        self.assertEqual((engine._incoming.pending, engine._outgoing.pending), (0, 0))
+        self.assertEqual((shared.incoming.pending, shared.outgoing.pending), (0, 0))
 
     def pair(self) -> tuple[Engine, Engine]:
         return Engine(self.clientContext, True), Engine(self.serverContext, False)
@@ -143,12 +143,61 @@ class EngineTests(SynchronousTestCase):
         self.assertRaises(ssl.SSLError, server.encrypt, memoryview(b"more"))
 
         def write(data: memoryview) -> int:
-            engine._outgoing.write(b"alert")
+            shared.outgoing.write(b"alert")
             raise ssl.SSLError
 
         client.tls = SimpleNamespace(write=write)
         self.assertRaises(ssl.SSLError, client.encrypt, memoryview(b"more"))
         self.assertEqual(self.take(client), b"alert")
+
+    def test_interrupted(self) -> None:
+        """What a signal handler interrupts leaves nothing for others."""
+        client, server = self.pair()
+        self.shake(client, server)
+        data = self.encrypt(client, b"data")
+
+        def interrupt(*arguments: object) -> None:
+            shared.outgoing.write(b"half")
+            raise KeyboardInterrupt
+
+        server.tls = SimpleNamespace(
+            read=interrupt, write=interrupt, unwrap=interrupt, do_handshake=interrupt
+        )
+        for work in (
+            lambda: server.decrypt(memoryview(data), self.buffer),
+            lambda: server.encrypt(memoryview(data)),
+            lambda: server.handshake(data),
+            server.close,
+        ):
+            self.assertRaises(KeyboardInterrupt, work)
+            self.assertNothingLeft()
+
+    def test_threads(self) -> None:
+        """Connections of two threads have nothing to do with each other."""
+        wrong: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                buffer = memoryview(bytearray(ROOM))
+                pair = self.pair()
+                self.shake(*pair)
+                for _ in range(100):
+                    for sender, receiver in (pair, pair[::-1]):
+                        data = randbytes(100_000)
+                        count = receiver.decrypt(
+                            memoryview(sender.encrypt(memoryview(data))[1]), buffer
+                        )
+                        if buffer[:count] != data:
+                            raise ValueError(f"{count} other bytes have come")
+            except BaseException as error:
+                wrong.append(error)
+
+        threads = [Thread(target=work) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(wrong, [])
 
     def test_close(self) -> None:
         """A close tells the peer; what that sends behind its own is nobody's."""

@@ -10,12 +10,14 @@ from types import SimpleNamespace
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.protocol import Protocol
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 import fiscop2p.tls.transport
 from fiscop2p.chain.authority import Authority
 from fiscop2p.testing.clock import VirtualClock
 from fiscop2p.testing.fabric import Fabric, MemoryReactor
+from fiscop2p.tls.engine import Engine
 from fiscop2p.tls.transport import MemoryTLSTransport
 from tests.strangers import Dialler, looseContext
 from tests.temporary import temporaryFolder
@@ -62,7 +64,7 @@ class TransportTests(SynchronousTestCase):
         self.path = fabric.path("10.0.0.1", "10.0.0.2")
         issued = Authority.makeRoot().issueAgency("agency").issueNode("node")
         self.client, self.server = Upper(), Upper()
-        server = looseContext(False, issued, self.folder)
+        self.serverContext = server = looseContext(False, issued, self.folder)
         self.context = looseContext(True, None, self.folder)
         MemoryReactor(fabric, "10.0.0.2").listenTCP(
             1, Dialler(lambda: MemoryTLSTransport(server, False, self.server))
@@ -142,6 +144,37 @@ class TransportTests(SynchronousTestCase):
         self.client.transport.write(b"late")
         self.advance()
         self.assertEqual(self.server.data, b"")
+
+    def alone(self) -> tuple[MemoryTLSTransport, Engine]:
+        """A client's transport upon a string, and the server's end; the test carries the bytes."""
+        transport = MemoryTLSTransport(self.context, True, self.client)
+        transport.makeConnection(StringTransport())
+        server = Engine(self.serverContext, False)
+        below = transport.transport
+        while server.handshake(below.value()) is None:
+            below.clear()
+            leaving, server.leaving = server.leaving, b""
+            transport.dataReceived(leaving)
+        return transport, server
+
+    def test_behindTheHandshake(self) -> None:
+        """What comes together with the end of the handshake is handed up."""
+        self.client = Upper()
+        transport, server = self.alone()
+        _, data = server.encrypt(memoryview(b"first"))
+        transport.dataReceived(server.leaving + data)
+        self.assertEqual(self.client.told, ["connected", "handshake"])
+        self.assertEqual(self.client.data, b"first")
+
+    def test_abortBeforeDamage(self) -> None:
+        """Who aborts for what came before a damaged record is not told of that."""
+        self.client = Upper()
+        transport, server = self.alone()
+        transport.dataReceived(server.leaving)
+        self.client.dataReceived = lambda data: transport.abortConnection()
+        _, data = server.encrypt(memoryview(b"bad"))
+        transport.dataReceived(data + b"\x17\x03\x03\x00\x20" + bytes(32))
+        self.assertIsNone(transport.failure)
 
     def test_raggedEnd(self) -> None:
         """A peer that closes TCP without close_notify ends the link normally."""

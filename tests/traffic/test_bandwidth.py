@@ -5,7 +5,13 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p.errors import BandwidthExceeded, DeliveryError, NoFollower, TopicRequestFailed
+from fiscop2p.errors import (
+    BandwidthExceeded,
+    DeliveryError,
+    EncodingError,
+    NoFollower,
+    TopicRequestFailed,
+)
 from fiscop2p.interfaces import Message
 from fiscop2p.service import P2PService
 from fiscop2p.settings import Settings
@@ -178,6 +184,18 @@ class MulticastTests(BandwidthTestCase):
         self.assertEqual(self.multicast(3998), 1)
         with self.assertRaises(BandwidthExceeded):
             self.multicast(100)
+
+    def test_tooLong(self) -> None:
+        """What no frame holds is refused for that, and costs nothing."""
+        self.follow("a", "b", "c")
+        self.exhaust(3)
+        self.a.links.encode.most = 1998
+        for size in (2000, 1999):
+            with self.assertRaises(EncodingError):
+                self.multicast(size)
+        self.network.advance(0)
+        self.assertEqual(self.got, [])
+        self.assertEqual(self.multicast(1998), 3)
 
     def test_nobody(self) -> None:
         """What goes to nobody, or to ourselves alone, costs nothing."""
