@@ -254,7 +254,8 @@ class FrameParser:
             return None
         headerSize = self._dialect.headerSize
         count = countAlike(memoryview(data)[position:], length, headerSize, fits)
-        self._most = max(_FEWEST_ALIKE, min(2 * count, _MOST_ALIKE))
+        most = min(2 * count, _MOST_ALIKE) if count == fits else 0
+        self._most = max(_FEWEST_ALIKE, most)
         if count < _SAME:
             self._steady = _NO_LENGTH
             return None

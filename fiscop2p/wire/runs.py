@@ -10,7 +10,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain
 from typing import Any, Final, TypeAlias
 
 _TOGETHER: Final = 64
@@ -211,11 +210,14 @@ def _areColumnsSame(block: memoryview, count: int, *spans: Span) -> bool | None:
     @param block: the frames.
     @return: L{None} where to cut the frames takes less time.
     """
-    length = len(block) // count
-    columns = sum(stop - start for start, stop in spans)
-    if not any(number % _WORD for number in (length, *chain.from_iterable(spans))):
-        if columns // _WORD * _WORTH > count:
-            return None
+    if count <= _TOGETHER:
+        return None
+    length, columns = len(block) // count, 0
+    isAligned = not length % _WORD
+    for start, stop in spans:
+        columns += stop - start
+        isAligned = isAligned and not (start % _WORD or stop % _WORD)
+    if isAligned and columns // _WORD * _WORTH <= count:
         words, step = block.cast("I"), length // _WORD
         return all(
             words[column:-step:step] == words[column + step :: step]
