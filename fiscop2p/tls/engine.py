@@ -68,7 +68,7 @@ class Engine:
             rest = self._empty()
         return rest if isComplete else None
 
-    def decrypt(self, data: memoryview, buffer: memoryview) -> int:
+    def decrypt(self, data: bytes | memoryview, buffer: memoryview) -> int:
         """
         Decrypt what has come from the peer; sees whether it was the last.
 
@@ -80,7 +80,7 @@ class Engine:
         read, filled = self.tls.read, 0
         try:
             while True:
-                count = cast(int, read(len(buffer), buffer[filled:]))
+                count = cast(int, read(len(buffer), buffer[filled:] if filled else buffer))
                 filled += count
                 if not count:
                     self.isOver = True
@@ -92,12 +92,14 @@ class Engine:
             pass
         except ssl.SSLError:
             self.isOver, self.failure = True, Failure()
-        finally:
-            if self._outgoing.pending or incoming.pending:
-                self._empty()
+        except BaseException:
+            self._empty()
+            raise
+        if self._outgoing.pending or incoming.pending:
+            self._empty()
         return filled
 
-    def encrypt(self, data: memoryview) -> tuple[int, bytes]:
+    def encrypt(self, data: bytes | memoryview) -> tuple[int, bytes]:
         """
         Encrypt bytes for the peer.
 
@@ -106,9 +108,9 @@ class Engine:
         """
         try:
             return self.tls.write(data), self._outgoing.read()
-        finally:
-            if self._outgoing.pending:
-                self._empty()
+        except BaseException:
+            self._empty()
+            raise
 
     def close(self) -> None:
         """Tell the peer that nothing more follows."""

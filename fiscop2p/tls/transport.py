@@ -95,7 +95,7 @@ class MemoryTLSTransport(Protocol):
         if self._handshaking:
             data = self._handshake(data)
         if data and not self._closing:
-            self._deliver(memoryview(data))
+            self._deliver(data if size <= _PIECE else memoryview(data))
         if self._tcp is not None and size >= self._tcp.bufferSize:
             self._pace(monotonic() - began)
 
@@ -146,16 +146,19 @@ class MemoryTLSTransport(Protocol):
         self.failure = failure
         self._closeBelow()
 
-    def _deliver(self, data: memoryview) -> None:
+    def _deliver(self, data: bytes | memoryview) -> None:
         """Decrypt all that has arrived, and hand it up at once."""
         engine = self._engine
         buffer = _readBuffers.pop() if _readBuffers else memoryview(bytearray(_BUFFER_SIZE))
         filled = 0
         try:
             while data and not self._closing:
-                filled += engine.decrypt(data[:_PIECE], buffer[filled:])
-                data = data[_PIECE:] if not engine.isOver else data[:0]
-                self._flushBelow()
+                piece, data = (data, b"") if len(data) <= _PIECE else (data[:_PIECE], data[_PIECE:])
+                filled += engine.decrypt(piece, buffer[filled:] if filled else buffer)
+                if engine.isOver:
+                    data = b""
+                if engine.leaving:
+                    self._flushBelow()
                 if filled and (not data or filled > _BUFFER_SIZE - 2 * _PIECE):
                     self._wrapped.dataReceived(buffer[:filled])
                     filled = 0
@@ -178,15 +181,15 @@ class MemoryTLSTransport(Protocol):
 
     def _encryptSlice(self) -> list[bytes]:
         """Encrypt the next that waits."""
-        room, pieces = _WRITE_SLICE, []
+        room, pieces, encrypt = _WRITE_SLICE, [], self._engine.encrypt
         while self._queue and room > 0:
-            data = memoryview(self._queue[0])
-            written, piece = self._engine.encrypt(data[: min(room, _PIECE)])
+            data, most = self._queue[0], min(room, _PIECE)
+            written, piece = encrypt(data if len(data) <= most else memoryview(data)[:most])
             pieces.append(piece)
             room -= written
             self._queued -= written
             if written < len(data):
-                self._queue[0] = data[written:]
+                self._queue[0] = memoryview(data)[written:]
             else:
                 del self._queue[0]
         return pieces
