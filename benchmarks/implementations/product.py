@@ -187,12 +187,20 @@ class NodeEnds(TwistedEnds):
 
     def listen(self, load: Load, opened: Callable[[Channel], object]) -> Words:
         nodes, waiting = self._nodes, load.links
+        # The sender's first words may come by one link before the last one stands.
+        early: list[Message] = []
+        words = nodes[0].protocolID(_GROUP, _WORDS)
+        nodes[0].handle(words, early.append)
 
         def joined(nodeID: str) -> None:
             nonlocal waiting
             waiting -= 1
             if not waiting:
-                opened(self.makeChannel(nodes, [Peer(nodeID)], load))
+                nodes[0].unhandle(words)
+                channel = self.makeChannel(nodes, [Peer(nodeID)], load)
+                opened(channel)
+                for message in early:
+                    channel.wordsArrived(message.payload)
 
         for node in nodes[: load.links]:
             node.registry.joined.subscribe(joined)
