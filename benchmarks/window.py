@@ -48,7 +48,10 @@ class Window(NamedTuple):
         For messages to many peers: steps of 8 MiB, all copies together, and in a turn 8 KiB for
         each peer, however many these are.
         """
-        return cls(*_steps(size * links), _within(_TURN_BYTES_EACH, size))
+        step, steps = _steps(size * links)
+        turn = _within(_TURN_BYTES_EACH, size)
+        # Whole turns: what is left over would be the larger a part the more links there are.
+        return cls(max(step - step % turn, min(step, turn)), steps, turn)
 
 
 def _steps(size: int) -> tuple[int, int]:

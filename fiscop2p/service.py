@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from .errors import CredentialsError, EncodingError, HandlerTaken, PeerBusy
 from .events import Event
 from .expiry import ExpiryWarnings
 from .identity import Credentials, Identity, abridged
-from .interfaces import Answered, Failed, Handler, INode, IPeerTLS, ISession, ManyHandler
+from .interfaces import Answered, Failed, Handler, INode, IPeerTLS, ManyHandler
 from .links.bulk import BulkSender
 from .links.delivery import EachMessage, ManyMessages
 from .links.factories import AddressStatus
@@ -89,6 +89,7 @@ class P2PService(MultiService):
         # Bound once, for every message goes through them.
         self._sessions = self.registry.active
         self._findFollowers = self.registry.findFollowers
+        self._sendToAll = self._links.sheaves.send
         self._topics = Topics(identity.nodeID, self._links, self.registry)
         self._private = PrivateTopics(self._topics)
         self._nameOf = self._private.names.get
@@ -367,15 +368,9 @@ class P2PService(MultiService):
         @return: to how many: not those that read too slowly.
         @raise EncodingError: a number does not fit its field.
         """
-        return self._sendToAll(self._sessions.values(), protocolID, packetType, payload)
-
-    def _sendToAll(
-        self, sessions: Collection[ISession], protocolID: int, packetType: int, payload: bytes
-    ) -> int:
         if protocolID <= 0:
             raise _notARequest(protocolID)
-        reached: int = self._links.sheaves.send(sessions, protocolID, packetType, payload)
-        return reached
+        return self._sendToAll(self._sessions, protocolID, packetType, payload)
 
     def bulkSender(self, nodeID: str, *, protocolID: int, packetType: int = 0) -> IConsumer:
         """
@@ -479,11 +474,13 @@ class P2PService(MultiService):
             if packetType:
                 raise EncodingError(f"packetType {packetType} without a protocolID: give both")
             return self._topics.multicast(name, payload)
+        if protocolID <= 0:
+            raise _notARequest(protocolID)
         followers = self._findFollowers(name)
         if followers is None:
             topicBytes(name)
             followers = {}
-        return self._sendToAll(followers.values(), protocolID, packetType, payload)
+        return self._sendToAll(followers, protocolID, packetType, payload)
 
     def requestTopic(
         self, topic: str, payload: bytes, *, timeout: float | None = None

@@ -340,8 +340,10 @@ class WindowTests(SynchronousTestCase):
         self.assertEqual(Window.toOne(16 << 20), Window(1, 1, 1))
 
     def test_aTurnHasAsMuchForEachPeerHoweverManyTheyAre(self) -> None:
-        turns = {Window.toMany(64, links).turn for links in (1, 32, 500)}
+        windows = [Window.toMany(64, links) for links in (1, 32, 50, 200, 500)]
+        turns = {window.turn for window in windows}
         self.assertEqual(turns, {128})
+        self.assertEqual([window.step % window.turn for window in windows], [0] * 5)
         self.assertLess(Window.toMany(64, 500).step, Window.toMany(64, 1).step)
 
     def test_aTallyGivesCreditForEveryStepAndTellsTheEnd(self) -> None:

@@ -96,7 +96,7 @@ class Links:
         self.turn = Turn(reactor)
         self.attention = Attention(reactor)
         self.encode = FrameEncoder(settings.dialect, settings.compress, settings.maxFrameLength)
-        self.sheaves = Sheaves(self)
+        self.sheaves = Sheaves(self, registry)
         self._nextSeq = _FIRST_SEQ
         self.sessionOpened: Event[ISession] = Event()
         self.sessionClosed: Event[ISession] = Event()

@@ -31,6 +31,7 @@ class PeerRegistry:
     @ivar find: gives the session of a node ID, or L{None}.
     @ivar findFollowers: gives the sessions of those that follow a topic, by node ID, or L{None}; it
         is what changes when they do: keep it for no longer than a turn.
+    @ivar version: another number whenever who is connected, or follows a topic, has changed.
     @ivar history: what became of links.
     @ivar joined: L{Event} of a node ID: the node is connected.
     @ivar left: L{Event} of a node ID: it is not any more.
@@ -55,6 +56,7 @@ class PeerRegistry:
         self._topics: dict[ISession, frozenset[str]] = {}
         self._followers: dict[str, dict[str, ISession]] = {}
         self.findFollowers = self._followers.get
+        self.version = 0
         self._waiting: dict[str, list[Deferred[str]]] = {}
 
     def __len__(self) -> int:
@@ -145,10 +147,12 @@ class PeerRegistry:
                 self.topicsChanged.fire(session.nodeID)
 
     def _index(self, session: ISession, topics: Iterable[str]) -> None:
+        self.version += 1
         for topic in topics:
             self._followers.setdefault(topic, {})[session.nodeID] = session
 
     def _unindex(self, nodeID: str, topics: Iterable[str]) -> None:
+        self.version += 1
         for topic in topics:
             followers = self._followers[topic]
             del followers[nodeID]
@@ -177,6 +181,7 @@ class PeerRegistry:
         active = self._active.get(nodeID)
         if active is None:
             self._active[nodeID] = session
+            self.version += 1
             self.joined.fire(nodeID)
             for waiting in self._waiting.pop(nodeID, []):
                 if not waiting.called:
@@ -214,6 +219,7 @@ class PeerRegistry:
             else:
                 self._unindex(nodeID, self.topicsOf(nodeID))
                 del self._active[nodeID]
+                self.version += 1
                 self.left.fire(nodeID)
         self._topics.pop(session, None)
 
@@ -233,6 +239,7 @@ class PeerRegistry:
         topicsBefore, topicsAfter = self.topicsOf(nodeID), self._topics.get(spare, frozenset())
         self._unindex(nodeID, topicsBefore)
         self._active[nodeID] = spare
+        self.version += 1
         self._index(spare, topicsAfter)
         if topicsBefore != topicsAfter:
             self.topicsChanged.fire(nodeID)

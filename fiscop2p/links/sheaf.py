@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeAlias
 
 from ..interfaces import ILinks, ISession
 from ..wire.frames import EncodedFrame, checkedPayload
-from .outbox import LARGE, MOST_LARGER, MOST_UNKNOWN
+from .outbox import LARGE, MOST_LARGER, MOST_UNKNOWN, SMALL
+from .registry import PeerRegistry
+
+Audience: TypeAlias = Mapping[str, ISession]
+"""Those of a L{PeerRegistry} that are connected, or follow a topic: sessions by node ID."""
+
+_CLOSED: Final = -1
 
 _ENOUGH: Final = 8
 """With fewer messages in it, a sheaf costs more than it saves."""
@@ -20,32 +26,42 @@ class Sheaf:
     It is open until one of these links is to send anything else, or as much is in it as may be.  No
     message in it is compressed, or large.
 
-    @ivar isOpen: whether more may be added.
+    Who has one more for the same, in C{bytes} of no more than L{most}, may append it to
+    L{payloads}; it is to L{close} this as soon as there are L{MOST_UNKNOWN}.
+
     @ivar protocolID: the messages'.
     @ivar packetType: the messages'.
     @ivar sessions: whose links these are.
-    @ivar count: how many messages there are.
+    @ivar audience: where they were found.
+    @ivar version: L{PeerRegistry.version} by then.
+    @ivar most: the most bytes of a payload that may be appended; while this is closed, none is so
+        short.
+    @ivar payloads: what has been collected, until it is bound.
+    @ivar count: how many messages are bound.
     @ivar reached: how many of the links have taken it: not those whose peers read too slowly, or
         that end.
     """
 
     __slots__ = (
         "_frames",
+        "_larger",
         "_links",
-        "_payloads",
-        "_size",
+        "audience",
         "count",
-        "isOpen",
+        "most",
         "packetType",
+        "payloads",
         "protocolID",
         "reached",
         "sessions",
+        "version",
     )
 
     def __init__(
         self,
         links: ILinks,
-        sessions: list[ISession],
+        audience: Audience,
+        version: int,
         protocolID: int,
         packetType: int,
         payload: bytes,
@@ -54,36 +70,47 @@ class Sheaf:
         @param payload: the first one; any of the links may ask for the frames as soon as it has
             this.
         """
-        self.isOpen = True
         self.protocolID = protocolID
         self.packetType = packetType
-        self.sessions = sessions
-        self.count = self._size = 0
+        self.audience = audience
+        self.version = version
+        self.sessions = list(audience.values())
+        self.most: int = min(links.encode.mostPlain, SMALL)
+        self.payloads: list[bytes] = []
         self._links = links
-        self._payloads: list[bytes] = []
+        self._larger = self.count = 0
         self._frames: bytes | bytearray | None = None
         self.add(payload)
-        self.reached = sum([session.share(self) for session in sessions])
+        self.reached: int = sum([session.share(self) for session in self.sessions])
 
     def add(self, payload: bytes) -> None:
-        """Add a message, which travels as it is."""
-        self._payloads.append(payload)
-        self.count += 1
-        self._size += len(payload)
-        if self.count == MOST_UNKNOWN or self._size >= MOST_LARGER:
-            self.isOpen = False
+        """Add a message of any size, which travels as it is."""
+        self.payloads.append(payload)
+        if len(payload) > self.most:
+            self._larger += len(payload)
+        if len(self.payloads) >= MOST_UNKNOWN or self._larger >= MOST_LARGER:
+            self.close()
+
+    def close(self) -> None:
+        """Take no more."""
+        self.most = _CLOSED
+
+    @property
+    def isOpen(self) -> bool:
+        """Whether more may be added."""
+        return self.most != _CLOSED
 
     @property
     def hasEnough(self) -> bool:
         """Whether it holds so much that another may be begun in the same turn."""
-        return self.count >= _ENOUGH
+        return (self.count or len(self.payloads)) >= _ENOUGH
 
     def bind(self) -> bytes | bytearray:
         """Close it, and give all frames."""
         if self._frames is None:
-            self.isOpen = False
-            links, payloads = self._links, self._payloads
-            self._payloads = []
+            self.close()
+            links, payloads = self._links, self.payloads
+            self.count, self.payloads = len(payloads), []
             self._frames = links.encode.together(
                 self.protocolID,
                 self.packetType,
@@ -102,27 +129,51 @@ class Sheaves:
     are queued link by link until the turn ends, and so are those that are compressed or large.
     """
 
-    def __init__(self, links: ILinks) -> None:
+    def __init__(self, links: ILinks, registry: PeerRegistry) -> None:
         """
         @param links: encodes messages, and knows the turn.
+        @param registry: where audiences are found.
         """
         self._links = links
         self._turn = links.turn
+        self._registry = registry
         self._mostPlain = links.encode.mostPlain
         self._mostShared = min(links.encode.most, LARGE - 1)
 
-    def send(
-        self, sessions: Collection[ISession], protocolID: int, packetType: int, payload: bytes
-    ) -> int:
+    def send(self, audience: Audience, protocolID: int, packetType: int, payload: bytes) -> int:
         """
         Queue a message on many links.
 
         @return: on how many: not those whose peers read too slowly, or that end.
         @raise EncodingError: it does not fit a frame.
         """
+        sheaf = self._turn.sheaf
+        if (
+            sheaf is not None
+            and audience is sheaf.audience
+            and protocolID == sheaf.protocolID
+            and packetType == sheaf.packetType
+            and self._registry.version == sheaf.version
+            and type(payload) is bytes
+            and len(payload) <= sheaf.most
+        ):
+            # One more of many: all that follows would take longer than this.
+            payloads = sheaf.payloads
+            payloads.append(payload)
+            if len(payloads) >= MOST_UNKNOWN:
+                sheaf.close()
+            reached: int = sheaf.reached
+            return reached
+        return self._sendOther(audience, protocolID, packetType, payload)
+
+    def _sendOther(
+        self, audience: Audience, protocolID: int, packetType: int, payload: bytes
+    ) -> int:
+        """Queue a message that is larger than most, or another than the one before."""
         if not isinstance(payload, bytes):
             checkedPayload(payload)
         links, sheaf, size = self._links, self._turn.sheaf, len(payload)
+        version, sessions = self._registry.version, audience.values()
         fits = (
             sheaf is not None
             and sheaf.isOpen
@@ -141,10 +192,11 @@ class Sheaves:
                 frame = links.encode.compressedFrame(protocolID, packetType, seq, block)
                 return self.write(sessions, protocolID, frame)
         if fits:
+            sheaf.audience, sheaf.version = audience, version
             sheaf.add(payload)
         else:
             links.encode(protocolID, packetType, 0, b"")
-            sheaf = Sheaf(links, list(sessions), protocolID, packetType, payload)
+            sheaf = Sheaf(links, audience, version, protocolID, packetType, payload)
             if sheaf.reached:
                 # Otherwise no link leads to the end of this turn, where it would be forgotten.
                 self._turn.sheaf = sheaf

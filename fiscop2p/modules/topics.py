@@ -159,7 +159,7 @@ class Topics:
             if self._links.limiter is not None:
                 self._links.encode.checkSize(len(message))
                 self.acquireBandwidth(topic, len(message) * len(followers))
-            reached = self._links.sheaves.send(followers.values(), AMOP, MULTICAST, message)
+            reached = self._links.sheaves.send(followers, AMOP, MULTICAST, message)
         if topic not in self.subscribers:
             return reached
         self._links.clock.callLater(

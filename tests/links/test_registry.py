@@ -71,6 +71,30 @@ class RegistryTests(SynchronousTestCase):
         self.assertEqual(self.told, ["joined 1", "left 1"])
         self.assertEqual(len(self.registry), 0)
 
+    def test_version(self) -> None:
+        """Whoever has looked who is there can see whether that has changed."""
+        registry, seen = self.registry, [self.registry.version]
+        newer = FakeSession(LESS)
+
+        def isChanged() -> bool:
+            seen.append(registry.version)
+            return seen[-1] not in seen[:-1]
+
+        self.assertFalse(isChanged())
+        registry.add(self.session)
+        self.assertTrue(isChanged())
+        registry.setTopics(self.session, ["b"])
+        self.assertTrue(isChanged())
+        registry.setTopics(self.session, [])
+        self.assertTrue(isChanged())
+        registry.add(newer)
+        self.assertIs(registry.session(LESS), self.session)
+        registry.remove(self.session)
+        self.assertIs(registry.session(LESS), newer)
+        self.assertTrue(isChanged())
+        registry.remove(newer)
+        self.assertTrue(isChanged())
+
     def test_absent(self) -> None:
         """Nobody's session is an error that names the node; our own is told apart."""
         error = self.assertRaises(PeerAbsent, self.registry.session, GREATER)

@@ -39,6 +39,26 @@ STEPS = st.lists(
 )
 
 
+class Spare:
+    """Another link to a node, which takes what it is to share."""
+
+    outbound = isHeard = True
+
+    def __init__(self, nodeID: str) -> None:
+        self.nodeID = nodeID
+        self.shared: list[sheaf.Sheaf] = []
+
+    def ping(self, callback: object) -> None:
+        """Nobody answers."""
+
+    def keep(self) -> None:
+        """It is kept."""
+
+    def share(self, shared: sheaf.Sheaf) -> bool:
+        self.shared.append(shared)
+        return True
+
+
 class SheafTestCase(SynchronousTestCase):
     """A node with three peers, which note what they get."""
 
@@ -84,6 +104,10 @@ class SheafTestCase(SynchronousTestCase):
             reached = self.node.broadcast(payload, protocolID=self.protocolID + more)
         return reached
 
+    def sizes(self) -> list[int]:
+        """How many messages there are in each sheaf that was made."""
+        return [each.count or len(each.payloads) for each in self.made]
+
     def assertGot(self, *expected: bytes, by: int = 3) -> None:
         """See what the first peers have got, and that the others have got nothing."""
         self.network.advance(0)
@@ -98,10 +122,10 @@ class SharingTests(SheafTestCase):
         """All broadcasts of a turn make one sheaf; every peer gets them in order."""
         payloads = [b"%d" % number for number in range(100)]
         self.assertEqual(self.broadcast(*payloads), 3)
-        self.assertEqual([each.count for each in self.made], [100])
+        self.assertEqual(self.sizes(), [100])
         self.assertGot(*payloads)
         self.assertEqual(self.broadcast(b"x"), 3)
-        self.assertEqual([each.count for each in self.made], [100, 1])
+        self.assertEqual(self.sizes(), [100, 1])
         self.assertGot(*payloads, b"x")
 
     def test_oneBuffer(self) -> None:
@@ -163,12 +187,12 @@ class SharingTests(SheafTestCase):
     def test_enough(self) -> None:
         """So many, or so large, and another is begun; each is what the links look at."""
         self.broadcast(*[b"x"] * (MOST_UNKNOWN + 1))
-        self.assertEqual([each.count for each in self.made], [MOST_UNKNOWN, 1])
+        self.assertEqual(self.sizes(), [MOST_UNKNOWN, 1])
         self.network.advance(0)
         self.made.clear()
         size = 8 * 1024
         self.broadcast(*[NOISE[:size]] * (MOST_LARGER // size + 1))
-        self.assertEqual([each.count for each in self.made], [MOST_LARGER // size, 1])
+        self.assertEqual(self.sizes(), [MOST_LARGER // size, 1])
 
     def test_queuedAndFlushed(self) -> None:
         """A link that tells how much is queued, or flushes, has all; what follows comes after."""
@@ -199,7 +223,7 @@ class SharingTests(SheafTestCase):
             self.broadcast(*[b"x"] * 10)
             self.network.advance(0)
         self.assertEqual(together.call_count, 1)
-        self.assertEqual(self.made[0]._payloads, [])
+        self.assertEqual(self.made[0].payloads, [])
 
     def test_oneFails(self) -> None:
         """Where a link cannot take a broadcast for an error of ours, those before it have it."""
@@ -211,8 +235,9 @@ class SharingTests(SheafTestCase):
             share = staticmethod(lambda _: gather())
 
         sheaves = self.node.links.sheaves
+        sessions = [*self.sessions[:2], Broken(), self.sessions[2]]
         with self.assertRaises(MemoryError):
-            sheaves.send([*self.sessions[:2], Broken(), self.sessions[2]], self.protocolID, 0, b"x")
+            sheaves.send(dict(enumerate(sessions)), self.protocolID, 0, b"x")
         self.broadcast(b"y")
         self.network.advance(0)
         got = [self.got[peer.nodeID] for peer in self.peers]
@@ -285,7 +310,7 @@ class OthersBetweenTests(SheafTestCase):
         for _ in range(5):
             self.broadcast(*[b"a"] * 10)
             self.broadcast(*[b"b"] * 10, more=1)
-        self.assertEqual([each.count for each in self.made], [10] * 10)
+        self.assertEqual(self.sizes(), [10] * 10)
         self.assertGot(*([b"a"] * 10 + [b"b"] * 10) * 5)
 
     def test_nextTurn(self) -> None:
@@ -294,7 +319,7 @@ class OthersBetweenTests(SheafTestCase):
         self.broadcast(b"2", more=1)
         self.network.advance(0)
         self.broadcast(*[b"3"] * 20)
-        self.assertEqual([each.count for each in self.made], [1, 20])
+        self.assertEqual(self.sizes(), [1, 20])
 
     def test_multicast(self) -> None:
         """What goes to followers alone does not go to the others, nor out of order."""
@@ -330,11 +355,11 @@ class OthersBetweenTests(SheafTestCase):
         self.broadcast(*[b"1"] * 7)
         self.broadcast(b"2", more=1)
         self.broadcast(*[b"3"] * 9)
-        self.assertEqual([each.count for each in self.made], [7])
+        self.assertEqual(self.sizes(), [7])
         self.assertGot(*[b"1"] * 7, b"2", *[b"3"] * 9)
         self.broadcast(*[b"4"] * 8)
         self.broadcast(b"5", more=1)
-        self.assertEqual([each.count for each in self.made], [7, 8, 1])
+        self.assertEqual(self.sizes(), [7, 8, 1])
 
     def test_topic(self) -> None:
         """Topic messages are shared, too."""
@@ -345,13 +370,51 @@ class OthersBetweenTests(SheafTestCase):
         self.made.clear()
         for number in range(10):
             self.assertEqual(self.node.multicast("t", b"%d" % number), 3)
-        self.assertEqual([each.count for each in self.made], [10])
+        self.assertEqual(self.sizes(), [10])
         self.network.advance(0)
         self.assertEqual(sorted(heard), sorted([b"%d" % number for number in range(10)] * 3))
 
 
 class ChangingLinksTests(SheafTestCase):
     """Links come, end, and have too much to do."""
+
+    def test_oneFollows(self) -> None:
+        """Who follows within the turn gets what is published from then on, who leaves nothing."""
+        for peer in self.peers[:2]:
+            peer.subscribe("t", lambda message: None)
+        self.network.advance(2)
+        self.made.clear()
+        registry, reached = self.node.registry, []
+
+        def multicast() -> None:
+            for _ in range(10):
+                reached.append(self.node.multicast("t", b"x", protocolID=self.protocolID))
+
+        multicast()
+        registry.setTopics(self.sessions[2], ["t"])
+        multicast()
+        for session in self.sessions[:2]:
+            registry.setTopics(session, [])
+        multicast()
+        registry.setTopics(self.sessions[2], ["t", "u"])
+        multicast()
+        self.assertEqual(reached, [2] * 10 + [3] * 10 + [1] * 20)
+        self.assertEqual(self.sizes(), [10, 10, 20])
+        self.network.advance(0)
+        got = [len(self.got[peer.nodeID]) for peer in self.peers]
+        self.assertEqual(got, [20, 20, 30])
+
+    def test_anotherLink(self) -> None:
+        """Where a newer link takes the place of one, what follows goes over that."""
+        registry, old = self.node.registry, self.sessions[0]
+        self.broadcast(*[b"1"] * 10)
+        newer = Spare(old.nodeID)
+        registry.add(newer)
+        registry.remove(old)
+        self.assertEqual(self.broadcast(*[b"2"] * 10), 3)
+        self.assertEqual(self.sizes(), [10, 10])
+        self.assertEqual(newer.shared, [self.made[1]])
+        registry.remove(newer)
 
     def test_oneEnds(self) -> None:
         """A link that ends in the turn is not counted any more, and the others get everything."""
@@ -370,8 +433,9 @@ class ChangingLinksTests(SheafTestCase):
         self.assertEqual(ended.counts.framesSent, before)
         frame = self.node.links.encode(self.protocolID, 0, 1, b"2")
         self.network.advance(0)
+        audience = dict(enumerate(self.sessions))
         for _ in range(2):
-            reached = self.node.links.sheaves.send(self.sessions, self.protocolID, 0, b"2")
+            reached = self.node.links.sheaves.send(audience, self.protocolID, 0, b"2")
             self.assertEqual(reached, 2)
         self.assertFalse(ended.offer(self.protocolID, frame))
         self.assertEqual(ended.queued, 0)
