@@ -516,8 +516,9 @@ class CurveTests(SynchronousTestCase):
         for curve in CURVES.values():
             places = [curve.xOf(load) for load in curve.loads]
             self.assertEqual(places, sorted(set(places)))
-            keys = {column.key for column in curve.operation.columns}
-            self.assertIn(curve.time.key, keys)
+            suffixes = [drawing.suffix for drawing in curve.drawings]
+            self.assertEqual(len(suffixes), len(set(suffixes)))
+            self.assertTrue(list(curve.costs()))
             self.assertLessEqual(set(curve.implementations), set(IMPLEMENTATIONS))
 
     def test_aLineHasTheSpreadOfEveryLoad(self) -> None:
@@ -528,7 +529,7 @@ class CurveTests(SynchronousTestCase):
             Sample("broadcast", "naive", load, number, turn, {"each": 10.0 * load.links + number})
             for turn, (number, load) in enumerate((n, load) for n in (1, 2) for load in loads)
         ]
-        lines = linesOf(curve, curve.time, plan, Outcome(samples, {}))
+        lines = linesOf(curve, curve.drawings[0], plan, Outcome(samples, {}))
         self.assertEqual(lines, {"naive": {1: Spread(11.5, 11, 12), 2: Spread(21.5, 21, 22)}})
 
     def test_aDrawingHasEveryPointAndItsNames(self) -> None:
@@ -587,6 +588,11 @@ class ProcessTests(SynchronousTestCase):
             for values in (found[key] for key in found if key[0] == operation.name):
                 for column in operation.columns:
                     self.assertLessEqual(values[column.key]["least"], values[column.key]["most"])
+        for curve in CURVES.values():
+            drawn = {each.key for each in curve.drawings}
+            for sample in report["samples"]:
+                if sample["operation"] == curve.operation.name:
+                    self.assertLessEqual(drawn, set(sample["values"]))
         self.assertEqual(len(report["samples"]), len(expected))
         compared = {
             (each["operation"], Load(**each["load"]), each["to"])
@@ -601,7 +607,7 @@ class ProcessTests(SynchronousTestCase):
         report, progress = self.run_("curves", "-c", "sync-topics", "-d", str(folder))
         (curve,) = report["curves"]
         self.assertEqual(curve["files"], [str(folder / "sync-topics.svg")])
-        places = [point["x"] for point in curve["lines"][PRODUCT]["points"]]
+        places = [point["x"] for point in curve["costs"][0]["lines"][PRODUCT]["points"]]
         self.assertEqual(places, [1, 3])
         self.assertEqual(len(progress), 2)
         ElementTree.parse(folder / "sync-topics.svg")  # noqa: S314 (our own)

@@ -44,18 +44,20 @@ def run(arguments: Sequence[str]) -> None:
         print(f"{name}:", file=sys.stderr, flush=True)
         outcome = runAll(plan, partial(show, plan))
         files = list(_draw(curve, plan, outcome, options.directory))
-        times = linesOf(curve, curve.time, plan, outcome)
+        costs = {cost: linesOf(curve, cost, plan, outcome) for cost in curve.costs()}
         if options.json:
-            reports.append(_report(curve, files, times))
+            reports.append(_report(curve, files, costs))
         else:
-            print("\n".join([*heading(plan, outcome), "", *_table(curve, files, times), ""]))
+            tables = [line for cost in costs for line in ("", *_table(curve, cost, costs[cost]))]
+            written = f"written: {', '.join(map(str, files))}"
+            print("\n".join([*heading(plan, outcome), *tables, written, ""]))
     if options.json:
         print(json.dumps({"environment": environment(), "curves": reports}, indent=1))
 
 
 def _parse(arguments: Sequence[str]) -> tuple[Namespace, ArgumentParser]:
     described = [
-        (each.name, f"{each.time.title} against {each.xTitle}") for each in CURVES.values()
+        (each.name, f"{each.drawings[0].title} against {each.xTitle}") for each in CURVES.values()
     ]
     described += [(each.name, each.summary) for each in IMPLEMENTATIONS.values()]
     parser = makeParser(
@@ -68,7 +70,7 @@ def _parse(arguments: Sequence[str]) -> tuple[Namespace, ArgumentParser]:
         "--directory",
         type=Path,
         default=Path("docs", "performance"),
-        help="where CURVE.svg and CURVE-rate.svg are written (%(default)s)",
+        help="where the drawings are written (%(default)s)",
     )
     return parser.parse_args(arguments), parser
 
@@ -92,12 +94,10 @@ def _points(line: Mapping[int, Spread]) -> list[tuple[float, float]]:
 
 def _draw(curve: Curve, plan: Plan, outcome: Outcome, directory: Path) -> Iterator[Path]:
     """Write the drawings of a curve."""
-    for drawing, suffix in ((curve.time, ""), (curve.rate, "-rate")):
-        if drawing is None:
-            continue
+    for drawing in curve.drawings:
         lines = linesOf(curve, drawing, plan, outcome)
         points = {name: _points(line) for name, line in lines.items()}
-        path = directory / f"{curve.name}{suffix}.svg"
+        path = directory / f"{curve.name}{drawing.suffix}.svg"
         path.write_text(
             draw(
                 f"{drawing.title} against {curve.xTitle}",
@@ -105,36 +105,41 @@ def _draw(curve: Curve, plan: Plan, outcome: Outcome, directory: Path) -> Iterat
                 drawing.yTitle,
                 points,
                 curve.tick,
-                guided=drawing is curve.time,
+                guided=drawing.isCost,
             )
         )
         yield path
 
 
-def _report(curve: Curve, files: Iterable[Path], times: Lines) -> dict[str, Any]:
+def _report(curve: Curve, files: Iterable[Path], costs: Mapping[Drawing, Lines]) -> dict[str, Any]:
     return {
         "curve": curve.name,
         "files": [str(path) for path in files],
         "x": curve.xTitle,
-        "y": curve.time.yTitle,
-        "lines": {
-            name: {
-                "steepest": steepest(_points(line)),
-                "points": [{"x": x, **asdict(spread)} for x, spread in line.items()],
+        "costs": [
+            {
+                "title": cost.title,
+                "y": cost.yTitle,
+                "lines": {
+                    name: {
+                        "steepest": steepest(_points(line)),
+                        "points": [{"x": x, **asdict(spread)} for x, spread in line.items()],
+                    }
+                    for name, line in lines.items()
+                },
             }
-            for name, line in times.items()
-        },
+            for cost, lines in costs.items()
+        ],
     }
 
 
-def _table(curve: Curve, files: Iterable[Path], times: Lines) -> Iterator[str]:
-    yield f"{curve.time.title} ({curve.time.yTitle}) against {curve.xTitle}"
-    rows = [["", "", *times]]
-    for x in next(iter(times.values())):
-        rows.append([curve.tick(x), "", *(_value(line[x]) for line in times.values())])
-    powers = [_power(steepest(_points(line))) for line in times.values()]
+def _table(curve: Curve, cost: Drawing, lines: Lines) -> Iterator[str]:
+    yield f"{cost.title} ({cost.yTitle}) against {curve.xTitle}"
+    rows = [["", "", *lines]]
+    for x in next(iter(lines.values())):
+        rows.append([curve.tick(x), "", *(_value(line[x]) for line in lines.values())])
+    powers = [_power(steepest(_points(line))) for line in lines.values()]
     yield from aligned([*rows, ["grows at the most with", "", *powers]])
-    yield f"written: {', '.join(map(str, files))}"
 
 
 def _power(power: float | None) -> str:

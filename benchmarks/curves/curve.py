@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from ..load import KIB, MIB, Load, sizeText
 from ..operations import OPERATIONS, Operation
+from ..operations.flow import SENDER_CPU_EACH
 
 _LINKS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 _TOPICS: Final = (1, 10, 100, 1000, 10_000)
@@ -23,11 +24,15 @@ class Drawing(NamedTuple):
     @ivar key: of the value.
     @ivar title: what it is.
     @ivar yTitle: the value and its unit.
+    @ivar suffix: of the file's name, behind that of the curve.
+    @ivar isCost: whether it is to grow no faster than the work.
     """
 
     key: str
     title: str
     yTitle: str
+    suffix: str = ""
+    isCost: bool = True
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,7 @@ class Curve:
     @ivar xTitle: what grows.
     @ivar tick: how people are told a value of the variable.
     @ivar implementations: whose curves are drawn by default.
-    @ivar time: the time it takes, in the file C{NAME.svg}: linear is as it should be.
-    @ivar rate: how much is done in a time, in the file C{NAME-rate.svg}, if there is one.
+    @ivar drawings: what is drawn of it.
     """
 
     name: str
@@ -53,18 +57,23 @@ class Curve:
     xTitle: str
     tick: Callable[[int], str]
     implementations: tuple[str, ...]
-    time: Drawing
-    rate: Drawing | None = None
+    drawings: tuple[Drawing, ...]
 
     def xOf(self, load: Load) -> int:
         """Where a load is on this curve."""
         x: int = getattr(load, self.variable)
         return x
 
+    def costs(self) -> Iterator[Drawing]:
+        """What is to grow no faster than the work."""
+        return (each for each in self.drawings if each.isCost)
+
 
 def _number(value: int) -> str:
     return f"{value:,}"
 
+
+_SYNC: Final = Drawing("seconds", "Time until all know all topics of all", "seconds")
 
 CURVES: dict[str, Curve] = {
     curve.name: curve
@@ -77,8 +86,10 @@ CURVES: dict[str, Curve] = {
             xTitle="size of a message",
             tick=sizeText,
             implementations=("fiscop2p", "naive", "blocking", "pyzmq"),
-            time=Drawing("each", "Time for a message one way", "us a message"),
-            rate=Drawing("megabytes", "Messages one way", "MB/s"),
+            drawings=(
+                Drawing("each", "Time for a message one way", "us a message"),
+                Drawing("megabytes", "Messages one way", "MB/s", "-rate", isCost=False),
+            ),
         ),
         Curve(
             name="broadcast",
@@ -88,8 +99,11 @@ CURVES: dict[str, Curve] = {
             xTitle="links",
             tick=_number,
             implementations=("fiscop2p", "naive"),
-            time=Drawing("each", "Time for a broadcast of 64 B", "us a broadcast"),
-            rate=Drawing("rate", "Broadcasts of 64 B", "deliveries a second"),
+            drawings=(
+                Drawing("each", "Time until all have a broadcast of 64 B", "us a broadcast"),
+                Drawing(SENDER_CPU_EACH, "CPU of who broadcasts 64 B", "us a broadcast", "-sender"),
+                Drawing("rate", "Broadcasts of 64 B", "deliveries a second", "-rate", isCost=False),
+            ),
         ),
         Curve(
             name="sync-peers",
@@ -99,7 +113,7 @@ CURVES: dict[str, Curve] = {
             xTitle="peers, with 10 topics each",
             tick=_number,
             implementations=("fiscop2p",),
-            time=Drawing("seconds", "Time until all know all topics of all", "seconds"),
+            drawings=(_SYNC,),
         ),
         Curve(
             name="sync-topics",
@@ -109,7 +123,7 @@ CURVES: dict[str, Curve] = {
             xTitle="topics of each node, with 10 peers",
             tick=_number,
             implementations=("fiscop2p",),
-            time=Drawing("seconds", "Time until all know all topics of all", "seconds"),
+            drawings=(_SYNC,),
         ),
     )
 }

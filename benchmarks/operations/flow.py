@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import cycle, islice
 from time import perf_counter, process_time
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.task import deferLater
 
@@ -13,6 +13,9 @@ from ..channel import Channel
 from ..window import Tally, Window
 from ..words import Words
 from .operation import EACH, payloadsOf, valuesOf
+
+SENDER_CPU_EACH: Final = "senderCPUEach"
+"""The value that says what a message costs its sender, however many get it."""
 
 
 class MessagesLost(Exception):
@@ -37,6 +40,7 @@ def checkedValues(
         )
     values = valuesOf(arrived, size, seconds, cpu, words["cpu"])
     values[EACH.key] = seconds / count * 1e6
+    values[SENDER_CPU_EACH] = cpu / count * 1e6
     return values
 
 
