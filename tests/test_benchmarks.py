@@ -24,7 +24,7 @@ from benchmarks.curves.growth import steepest
 from benchmarks.curves.plot import drawing
 from benchmarks.implementations import IMPLEMENTATIONS, PRODUCT, Implementation
 from benchmarks.implementations.modular import ModularChannel
-from benchmarks.implementations.product import NodeChannel, NotSentToAll, Peer
+from benchmarks.implementations.product import NodeChannel, NotSentToAll, Peer, openWhenLinked
 from benchmarks.implementations.untilfollowing import untilFollowing
 from benchmarks.load import Load, sizeText
 from benchmarks.operations import OPERATIONS
@@ -440,6 +440,28 @@ class MemoryNetworkTests(SynchronousTestCase):
         self.network.advance(0.1)
         self.assertRaises(NotSentToAll, here.broadcastAll, [b"payload"])
         self.assertRaises(NotSentToAll, here.multicastAll, [b"payload"])
+
+    def test_wordsThatComeBeforeTheLastLinkAreHeard(self) -> None:
+        here, _ = self.ends(Load(links=2))
+        node, *others = self.network.nodes
+        for module in (1001, 1003):
+            others[0].unhandle(node.protocolID(1, module))
+        opened: list[Channel] = []
+
+        def makeChannel(nodeID: str) -> Channel:
+            return self.makeChannel(others, [Peer(nodeID)], Load(links=2))
+
+        openWhenLinked(others, makeChannel, opened.append)
+        others[0].registry.joined.fire(node.nodeID)
+        here.tell({"said": "early"})
+        self.network.advance(1)
+        self.assertEqual(opened, [])
+        others[1].registry.joined.fire(node.nodeID)
+        here.tell({"said": "late"})
+        self.network.advance(1)
+        (channel,) = opened
+        heard = [self.successResultOf(channel.hear())["said"] for _ in range(2)]
+        self.assertEqual(heard, ["early", "late"])
 
     def test_waitingForTopicsEndsWhenTheyAreThese(self) -> None:
         self.ends(Load(links=1))

@@ -156,6 +156,37 @@ async def dial(node: P2PService, peers: Sequence[Peer]) -> None:
         await gatherResults([node.registry.whenConnected(nodeID) for nodeID, _ in few])
 
 
+def openWhenLinked(
+    nodes: Sequence[P2PService],
+    makeChannel: Callable[[str], Channel],
+    opened: Callable[[Channel], object],
+) -> None:
+    """
+    Make a channel once each of some nodes has a link to the same peer.
+
+    @param makeChannel: takes the peer's node ID.
+    @param opened: is given the channel, which has then heard what the peer has said until now.
+    """
+    waiting = len(nodes)
+    # The peer's first words may come by the first link before the last one stands.
+    early: list[Message] = []
+    words = nodes[0].protocolID(_GROUP, _WORDS)
+    nodes[0].handle(words, early.append)
+
+    def joined(nodeID: str) -> None:
+        nonlocal waiting
+        waiting -= 1
+        if not waiting:
+            nodes[0].unhandle(words)
+            channel = makeChannel(nodeID)
+            opened(channel)
+            for message in early:
+                channel.wordsArrived(message.payload)
+
+    for node in nodes:
+        node.registry.joined.subscribe(joined)
+
+
 class NodeEnds(TwistedEnds):
     """
     One node at the sender's side, and at the receiver's one for each link.
@@ -186,24 +217,12 @@ class NodeEnds(TwistedEnds):
         return makeNode(credentialsOf(folder, number, tls), settings, reactor=reactor)
 
     def listen(self, load: Load, opened: Callable[[Channel], object]) -> Words:
-        nodes, waiting = self._nodes, load.links
-        # The sender's first words may come by one link before the last one stands.
-        early: list[Message] = []
-        words = nodes[0].protocolID(_GROUP, _WORDS)
-        nodes[0].handle(words, early.append)
+        nodes = self._nodes
 
-        def joined(nodeID: str) -> None:
-            nonlocal waiting
-            waiting -= 1
-            if not waiting:
-                nodes[0].unhandle(words)
-                channel = self.makeChannel(nodes, [Peer(nodeID)], load)
-                opened(channel)
-                for message in early:
-                    channel.wordsArrived(message.payload)
+        def makeChannel(nodeID: str) -> Channel:
+            return self.makeChannel(nodes, [Peer(nodeID)], load)
 
-        for node in nodes[: load.links]:
-            node.registry.joined.subscribe(joined)
+        openWhenLinked(nodes[: load.links], makeChannel, opened)
         return {"peers": [Peer(node.nodeID, node.listenAddress.port) for node in nodes]}
 
     def connect(self, load: Load, where: Words) -> Deferred[Any]:

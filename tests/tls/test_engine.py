@@ -7,9 +7,10 @@ from random import randbytes
 from threading import Thread
 from types import SimpleNamespace
 
+from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p.chain.authority import Authority
+from fiscop2p.chain.authority import PRIME256V1, Authority
 from fiscop2p.tls.engine import Engine, shared
 from tests.strangers import looseContext
 from tests.temporary import temporaryFolder
@@ -198,6 +199,30 @@ class EngineTests(SynchronousTestCase):
         for thread in threads:
             thread.join()
         self.assertEqual(wrong, [])
+
+    def test_renegotiation(self) -> None:
+        """Who asks for another handshake is told that there is none, and the link goes on."""
+        others = self.pair()
+        self.shake(*others)
+        issued = Authority.makeRoot(curve=PRIME256V1).issueAgency("agency").issueNode("node")
+        context = looseContext(False, issued, temporaryFolder(self), curve=None)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.options |= ssl.OP_NO_RENEGOTIATION
+        server = Engine(context, False)
+        client = SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
+        client.set_connect_state()
+        for _ in range(2):
+            self.assertRaises(SSL.WantReadError, client.do_handshake)
+            server.handshake(client.bio_read(ROOM))
+            client.bio_write(self.take(server))
+        client.do_handshake()
+        client.renegotiate()
+        self.assertRaises(SSL.WantReadError, client.do_handshake)
+        self.assertEqual(self.decrypt(server, client.bio_read(ROOM)), b"")
+        self.assertEqual(self.take(server)[:1], b"\x15")
+        self.assertEqual((server.isOver, server.failure), (False, None))
+        self.encrypt(server, b"data")
+        self.assertWorks(*others)
 
     def test_close(self) -> None:
         """A close tells the peer; what that sends behind its own is nobody's."""
