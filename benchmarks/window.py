@@ -45,8 +45,8 @@ class Window(NamedTuple):
     @classmethod
     def toMany(cls, size: int, links: int) -> Window:
         """
-        For messages to many peers: steps of 8 MiB, all copies together, and in a turn 8 KiB for
-        each peer, however many these are.
+        For messages to many peers: in a turn 8 KiB for each, however many these are, and as many
+        turns in a step as 8 MiB hold, all copies together.
         """
         step, steps = _steps(size * links)
         turn = _within(_TURN_BYTES_EACH, size)

@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks import report, rounds
 from benchmarks.channel import Channel
-from benchmarks.curves.command import linesOf
+from benchmarks.curves.command import drawAll, linesOf
 from benchmarks.curves.curve import CURVES
 from benchmarks.curves.growth import steepest
 from benchmarks.curves.plot import drawing
@@ -29,7 +29,7 @@ from benchmarks.implementations.untilfollowing import untilFollowing
 from benchmarks.load import Load, sizeText
 from benchmarks.operations import OPERATIONS
 from benchmarks.operations.asking import WrongAnswer, askAll
-from benchmarks.operations.flow import MessagesLost, checkedValues
+from benchmarks.operations.flow import SENDER_CPU_EACH, MessagesLost, checkedValues
 from benchmarks.operations.memory import residentBytes
 from benchmarks.operations.operation import orderOf
 from benchmarks.options import parse
@@ -344,6 +344,7 @@ class WindowTests(SynchronousTestCase):
         turns = {window.turn for window in windows}
         self.assertEqual(turns, {128})
         self.assertEqual([window.step % window.turn for window in windows], [0] * 5)
+        self.assertEqual(Window.toMany(64, 2000), Window(65, 2, 128))
         self.assertLess(Window.toMany(64, 500).step, Window.toMany(64, 1).step)
 
     def test_aTallyGivesCreditForEveryStepAndTellsTheEnd(self) -> None:
@@ -364,6 +365,11 @@ class WindowTests(SynchronousTestCase):
             tally.manyArrived("", [b"abc"] * count)
         self.successResultOf(tally.full)
         self.assertEqual((given, tally.messages, tally.bytes), ([6, 6, 6], 9, 27))
+
+    def test_whatAMessageCostsItsSenderIsForAllItsCopies(self) -> None:
+        words = {"messages": 6, "bytes": 384, "cpu": 7.0}
+        values = checkedValues(words, 64, 2, 1.0, 3.0, copies=3)
+        self.assertEqual(values[SENDER_CPU_EACH], 1.5e6)
 
     def test_lostMessagesAreNoResult(self) -> None:
         for words in ({"messages": 19, "bytes": 1280}, {"messages": 20, "bytes": 1279}):
@@ -553,6 +559,18 @@ class CurveTests(SynchronousTestCase):
         ]
         lines = linesOf(curve, curve.drawings[0], plan, Outcome(samples, {}))
         self.assertEqual(lines, {"naive": {1: Spread(11.5, 11, 12), 2: Spread(21.5, 21, 22)}})
+
+    def test_everyDrawingHasAFileAndCostsAGuide(self) -> None:
+        curve, folder = CURVES["broadcast"], temporaryFolder(self)
+        loads = (Load(64, 1), Load(64, 10))
+        plan = Plan({curve.operation: loads}, [IMPLEMENTATIONS["naive"]], 1, 1.0)
+        values = {each.key: 10.0 for each in curve.drawings}
+        samples = [Sample("broadcast", "naive", load, 1, n, values) for n, load in enumerate(loads)]
+        drawn = {path.name: path for path in drawAll(curve, plan, Outcome(samples, {}), folder)}
+        guided = {name for name, path in drawn.items() if "linear" in path.read_text()}
+        self.assertEqual(guided, {"broadcast.svg", "broadcast-sender.svg"})
+        self.assertEqual(drawn.keys() - guided, {"broadcast-rate.svg"})
+        self.assertEqual([each.suffix for each in curve.costs()], ["", "-sender"])
 
     def test_aDrawingHasEveryPointAndItsNames(self) -> None:
         lines = {"one": [(64, 1.0), (1024, 20.0)], "a < b": [(64, 2.0), (1024, 3.0)]}

@@ -43,7 +43,7 @@ def run(arguments: Sequence[str]) -> None:
             parser.error(f"none of these implementations can do {curve.operation.name}")
         print(f"{name}:", file=sys.stderr, flush=True)
         outcome = runAll(plan, partial(show, plan))
-        files = list(_draw(curve, plan, outcome, options.directory))
+        files = list(drawAll(curve, plan, outcome, options.directory))
         costs = {cost: linesOf(curve, cost, plan, outcome) for cost in curve.costs()}
         if options.json:
             reports.append(_report(curve, files, costs))
@@ -92,7 +92,7 @@ def _points(line: Mapping[int, Spread]) -> list[tuple[float, float]]:
     return [(x, spread.median) for x, spread in line.items()]
 
 
-def _draw(curve: Curve, plan: Plan, outcome: Outcome, directory: Path) -> Iterator[Path]:
+def drawAll(curve: Curve, plan: Plan, outcome: Outcome, directory: Path) -> Iterator[Path]:
     """Write the drawings of a curve."""
     for drawing in curve.drawings:
         lines = linesOf(curve, drawing, plan, outcome)

@@ -165,7 +165,7 @@ def openWhenLinked(
     Make a channel once each of some nodes has a link to the same peer.
 
     @param makeChannel: takes the peer's node ID.
-    @param opened: is given the channel, which has then heard what the peer has said until now.
+    @param opened: is given the channel, which then hears what the peer has said until now.
     """
     waiting = len(nodes)
     # The peer's first words may come by the first link before the last one stands.

@@ -302,14 +302,16 @@ class FrameQueue:
             self._counted = self._countedBytes = 0
         self._larger = 0
         if self._sheaf is not None:
-            sheaf, self._sheaf = self._sheaf, None
+            sheaf = self._sheaf
             buffer = sheaf.bind()
+            self._sheaf = None
             self._outbox.append(buffer)
             self.counts.framesSent += sheaf.count
             self._links.sent(sheaf.protocolID, sheaf.count, len(buffer))
-        payloads = self.posting.close()
+        payloads = self.posting.payloads
         if payloads:
             self._frame(payloads, set(map(len, payloads)))
+        self.posting.close()
 
     def _frame(self, payloads: list[bytes], sizes: set[int]) -> None:
         """Make frames of messages of the kind that is posted."""

@@ -144,15 +144,14 @@ class PeerRegistry:
             self._unindex(session.nodeID, before - after)
             self._index(session, after - before)
             if before != after:
+                self.version += 1
                 self.topicsChanged.fire(session.nodeID)
 
     def _index(self, session: ISession, topics: Iterable[str]) -> None:
-        self.version += 1
         for topic in topics:
             self._followers.setdefault(topic, {})[session.nodeID] = session
 
     def _unindex(self, nodeID: str, topics: Iterable[str]) -> None:
-        self.version += 1
         for topic in topics:
             followers = self._followers[topic]
             del followers[nodeID]

@@ -14,6 +14,7 @@ Audience: TypeAlias = Mapping[str, ISession]
 """Those of a L{PeerRegistry} that are connected, or follow a topic: sessions by node ID."""
 
 _CLOSED: Final = -1
+"""Fewer bytes than even an empty payload has."""
 
 _ENOUGH: Final = 8
 """With fewer messages in it, a sheaf costs more than it saves."""
@@ -37,9 +38,9 @@ class Sheaf:
     @ivar most: the most bytes of a payload that may be appended; while this is closed, none is so
         short.
     @ivar payloads: what has been collected, until it is bound.
-    @ivar count: how many messages are bound.
-    @ivar reached: how many of the links have taken it: not those whose peers read too slowly, or
-        that end.
+    @ivar count: how many messages are bound; 0 until they are.
+    @ivar reached: how many of the links took it when it was begun: not those whose peers read too
+        slowly, or that end.
     """
 
     __slots__ = (
@@ -110,7 +111,6 @@ class Sheaf:
         if self._frames is None:
             self.close()
             links, payloads = self._links, self.payloads
-            self.count, self.payloads = len(payloads), []
             self._frames = links.encode.together(
                 self.protocolID,
                 self.packetType,
@@ -118,6 +118,8 @@ class Sheaf:
                 payloads,
                 set(map(len, payloads)),
             )
+            # Only now: if there was no room for the frames, the next link tries again.
+            self.count, self.payloads = len(payloads), []
         return self._frames
 
 

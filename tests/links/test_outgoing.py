@@ -21,6 +21,7 @@ from fiscop2p.settings import Overflow, Settings
 from fiscop2p.testing import MemoryNetwork
 from fiscop2p.wire import frames
 from fiscop2p.wire.dialect import COMPRESSED, RC1, RC2
+from tests.noroom import noRoomForFrames
 from tests.test_service import NetworkTestCase
 
 LAST_SEQ = (1 << 32) - 1
@@ -372,6 +373,37 @@ class PayloadTests(NetworkTestCase):
         self.a.send(self.b.nodeID, b"3", protocolID=self.protocolID)
         self.advance()
         self.assertEqual(self.got, [b"0", b"other", b"1", b"2", b"3"])
+
+
+class NoRoomTests(NetworkTestCase):
+    """There is no memory for frames, for once."""
+
+    def test_posted(self) -> None:
+        """Who sends next is told, and what was sent before is not lost."""
+        got: list[bytes] = []
+        for node in (self.b, self.c):
+            node.handle(self.protocolID, lambda message: got.append(message.payload))
+        sent = [b"%d" % number for number in range(100)]
+        for payload in sent:
+            self.a.send(self.b.nodeID, payload, protocolID=self.protocolID)
+        with noRoomForFrames(self.a), self.assertRaises(MemoryError):
+            self.a.request(self.b.nodeID, b"?", protocolID=self.protocolID)
+        self.a.send(self.b.nodeID, b"last", protocolID=self.protocolID)
+        self.advance()
+        self.assertEqual(got, [*sent, b"last"])
+
+    def test_atTheEndOfATurn(self) -> None:
+        """The link for which there is none ends, and no other."""
+        got: list[bytes] = []
+        self.c.handle(self.protocolID, lambda message: got.append(message.payload))
+        for to in (self.b, self.c):
+            for payload in (b"1", b"2"):
+                self.a.send(to.nodeID, payload, protocolID=self.protocolID)
+        with noRoomForFrames(self.a):
+            self.advance(0)
+        self.assertEqual(len(self.flushLoggedErrors(MemoryError)), 1)
+        self.assertNotIn(self.b.nodeID, self.a.registry)
+        self.assertEqual(got, [b"1", b"2"])
 
 
 class CompressionTests(NetworkTestCase):

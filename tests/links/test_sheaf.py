@@ -16,8 +16,10 @@ from fiscop2p.interfaces import Message
 from fiscop2p.links import sheaf
 from fiscop2p.links.outbox import LARGE, MOST_LARGER, MOST_UNKNOWN
 from fiscop2p.links.reasons import CloseReason
+from fiscop2p.service import P2PService
 from fiscop2p.settings import Overflow, Settings
 from fiscop2p.testing import MemoryNetwork
+from tests.noroom import noRoomForFrames
 
 NOISE = Random(6).randbytes(64 * 1024)
 MOST = 1 << 20
@@ -243,6 +245,69 @@ class SharingTests(SheafTestCase):
         got = [self.got[peer.nodeID] for peer in self.peers]
         self.assertEqual(got, [[b"x", b"y"], [b"x", b"y"], [b"y"]])
 
+    def test_bindFailsOnce(self) -> None:
+        """Where there is no room for the frames, one link ends; the others get everything."""
+        with noRoomForFrames(self.node):
+            self.broadcast(*[b"x"] * 10)
+            self.network.advance(0)
+        self.assertEqual(len(self.flushLoggedErrors(MemoryError)), 1)
+        self.assertEqual([len(self.got[peer.nodeID]) for peer in self.peers], [0, 10, 10])
+
+    def test_bindFailsWhileSending(self) -> None:
+        """Where that happens to who sends something else, he is told, and nothing is lost."""
+        to = self.peers[0].nodeID
+        with noRoomForFrames(self.node):
+            self.broadcast(*[b"x"] * 10)
+            with self.assertRaises(MemoryError):
+                self.node.send(to, b"y", protocolID=self.protocolID)
+            self.node.send(to, b"z", protocolID=self.protocolID)
+            self.network.advance(0)
+        got = [self.got[peer.nodeID] for peer in self.peers]
+        self.assertEqual(got, [[*[b"x"] * 10, b"z"], [b"x"] * 10, [b"x"] * 10])
+
+    def test_shrinksAmongSmall(self) -> None:
+        """What shrinks is compressed among what is small, too."""
+        before = self.sessions[0].counts.bytesSent
+        self.broadcast(b"1", bytes(2000), b"3")
+        self.assertGot(b"1", bytes(2000), b"3")
+        self.assertLess(self.sessions[0].counts.bytesSent - before, 300)
+
+    def test_tooLong(self) -> None:
+        """What fits no frame is refused among what does."""
+        self.broadcast(b"1")
+        node = self.another(Settings(maxFrameLength=1000))
+        node.broadcast(b"1", protocolID=self.protocolID)
+        with self.assertRaises(EncodingError):
+            node.broadcast(NOISE[:1500], protocolID=self.protocolID)
+
+    def test_notCompressing(self) -> None:
+        """Where nothing is compressed, what is not small has the same bound."""
+        node = self.another(Settings(compress=False))
+        most = MOST_LARGER // (LARGE // 2)
+        for size in [1] + [LARGE // 2] * (2 * most):
+            node.broadcast(NOISE[:size], protocolID=self.protocolID)
+        self.assertEqual(self.sizes(), [1 + most, most])
+
+    def another(self, settings: Settings) -> P2PService:
+        """A node with other settings, and one peer."""
+        network = MemoryNetwork(2, settings=settings)
+        self.addCleanup(network.stop)
+        network.advance(2)
+        return network.nodes[0]
+
+    def test_enoughWithALarger(self) -> None:
+        """One that is larger counts among those of which there may be so many."""
+        self.broadcast(*[b"x"] * (MOST_UNKNOWN - 1), NOISE[:5000], b"x")
+        self.assertEqual(self.sizes(), [MOST_UNKNOWN, 1])
+
+    def test_notBytes(self) -> None:
+        """What is not bytes is refused by the second broadcast as by the first."""
+        self.broadcast(b"1")
+        for payload in (bytearray(b"2"), "2", memoryview(b"2"), [1]):
+            with self.assertRaises(EncodingError):
+                self.broadcast(payload)
+        self.assertGot(b"1")
+
     def test_memory(self) -> None:
         """When it has left, nothing of it is kept."""
         self.broadcast(b"x")
@@ -294,6 +359,14 @@ class OthersBetweenTests(SheafTestCase):
         asker.ask(self.node.nodeID, b"?", heard.append, self.fail, protocolID=self.protocolID + 5)
         self.network.advance(0)
         self.assertEqual(heard, [b"first", b"second"])
+
+    def test_emptyAfterClosing(self) -> None:
+        """Nothing is appended to what is closed, not even a payload without bytes."""
+        self.broadcast(*[b"1"] * 10)
+        self.node.send(self.peers[0].nodeID, b"2", protocolID=self.protocolID)
+        self.broadcast(b"")
+        self.network.advance(0)
+        self.assertEqual([self.got[peer.nodeID][-1] for peer in self.peers], [b""] * 3)
 
     def test_byTurns(self) -> None:
         """Where others come in between all the time, nothing is begun anew each time."""
@@ -403,6 +476,22 @@ class ChangingLinksTests(SheafTestCase):
         self.network.advance(0)
         got = [len(self.got[peer.nodeID]) for peer in self.peers]
         self.assertEqual(got, [20, 20, 30])
+
+    def test_twoTopicsOfTheSame(self) -> None:
+        """Topics that the same peers follow share; who then follows one of them gets that one."""
+        follow, (first, second, third) = self.node.registry.setTopics, self.sessions
+
+        def multicast(topic: str) -> int:
+            return self.node.multicast(topic, topic.encode(), protocolID=self.protocolID)
+
+        follow(first, ["t", "u"])
+        follow(second, ["t", "u"])
+        self.assertEqual((multicast("t"), multicast("u")), (2, 2))
+        self.assertEqual(self.sizes(), [2])
+        follow(third, ["t"])
+        self.assertEqual((multicast("u"), multicast("t")), (2, 3))
+        self.network.advance(0)
+        self.assertEqual(self.got[self.peers[2].nodeID], [b"t"])
 
     def test_anotherLink(self) -> None:
         """Where a newer link takes the place of one, what follows goes over that."""
