@@ -46,8 +46,8 @@ class Outbox:
         self.append(b"".join(pieces))
 
     def put(self, pieces: Iterable[bytes]) -> None:
-        """Append pieces of any size."""
-        for piece in joined(pieces):
+        """Append pieces of any size, all or, where there is no room to join them, none."""
+        for piece in list(joined(pieces)):
             self.append(piece)
 
     def take(self) -> memoryview:

@@ -1,19 +1,20 @@
-"""Messages to one peer that nobody answers: collected in a turn, and framed together."""
+"""Messages of one kind that nobody answers: collected in a turn, and framed together."""
 
 from __future__ import annotations
 
 from typing import Final
 
 _CLOSED: Final = -1
+"""Fewer bytes than even an empty payload has."""
 
 
 class Posting:
     """
-    Messages of one kind that a link gets one after another in a turn.
+    Messages of one kind that are sent one after another in a turn.
 
-    Who has one of this kind, in C{bytes} of no more than L{most}, may append it to L{payloads}
-    without asking the link, which is to L{gather<fiscop2p.interfaces.IOutgoing.gather>} as soon as
-    there are L{MOST_UNKNOWN<fiscop2p.links.outbox.MOST_UNKNOWN>}.
+    Who has one more, in C{bytes} of no more than L{most}, may append it to L{payloads} without
+    asking anybody, up to L{MOST_UNKNOWN<fiscop2p.links.outbox.MOST_UNKNOWN>}: then a link is to
+    L{gather<fiscop2p.interfaces.IOutgoing.gather>}.
 
     It is opened by the first message, and closed before anything else is queued, or the turn ends.
 
@@ -25,13 +26,24 @@ class Posting:
 
     __slots__ = ("most", "packetType", "payloads", "protocolID")
 
-    def __init__(self) -> None:
-        self.protocolID = self.packetType = 0
+    def __init__(self, protocolID: int = 0, packetType: int = 0) -> None:
+        """It is closed until L{most} is set."""
+        self.protocolID = protocolID
+        self.packetType = packetType
         self.most = _CLOSED
         self.payloads: list[bytes] = []
 
-    def close(self) -> list[bytes]:
-        """Take no more; gives what has been collected."""
-        payloads, self.payloads = self.payloads, []
+    @property
+    def isOpen(self) -> bool:
+        """Whether more may be appended."""
+        return self.most != _CLOSED
+
+    def close(self) -> None:
+        """Take no more."""
         self.most = _CLOSED
+
+    def take(self) -> list[bytes]:
+        """Close it, and give what has been collected."""
+        self.close()
+        payloads, self.payloads = self.payloads, []
         return payloads

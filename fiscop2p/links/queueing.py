@@ -87,7 +87,7 @@ class FrameQueue:
     def _forgetTurn(self) -> None:
         """Nothing has been queued in this turn."""
         self._outgoing: list[bytes] = []
-        self.posting.close()
+        self.posting.take()
         # Whatever else is queued begins a turn, which gathers this first: beside it there is
         # nothing in the two above.
         self._sheaf: Sheaf | None = None
@@ -160,7 +160,7 @@ class FrameQueue:
         if len(posting.payloads) >= _FEW or len(self._outgoing) > _MOST_PIECES - 2 * _FEW:
             self.gather()
             return
-        payloads = posting.close()
+        payloads = posting.take()
         if payloads:
             protocolID = posting.protocolID
             if protocolID != self._protocolID:
@@ -311,7 +311,8 @@ class FrameQueue:
         payloads = self.posting.payloads
         if payloads:
             self._frame(payloads, set(map(len, payloads)))
-        self.posting.close()
+        # Only now: if there was no room for the frames, they are tried again.
+        self.posting.take()
 
     def _frame(self, payloads: list[bytes], sizes: set[int]) -> None:
         """Make frames of messages of the kind that is posted."""

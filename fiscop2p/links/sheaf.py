@@ -8,36 +8,25 @@ from typing import Final, TypeAlias
 from ..interfaces import ILinks, ISession
 from ..wire.frames import EncodedFrame, checkedPayload
 from .outbox import LARGE, MOST_LARGER, MOST_UNKNOWN, SMALL
+from .posting import Posting
 from .registry import PeerRegistry
 
 Audience: TypeAlias = Mapping[str, ISession]
 """Those of a L{PeerRegistry} that are connected, or follow a topic: sessions by node ID."""
 
-_CLOSED: Final = -1
-"""Fewer bytes than even an empty payload has."""
-
 _ENOUGH: Final = 8
 """With fewer messages in it, a sheaf costs more than it saves."""
 
 
-class Sheaf:
+class Sheaf(Posting):
     """
-    Messages of one kind that the same links get, one after another in one turn.
+    A posting that several links get: open until one of them is to send anything else, or as much is
+    in it as may be.  Who appends the last is to L{close} it.  No message in it is compressed, or
+    large.
 
-    It is open until one of these links is to send anything else, or as much is in it as may be.  No
-    message in it is compressed, or large.
-
-    Who has one more for the same, in C{bytes} of no more than L{most}, may append it to
-    L{payloads}; it is to L{close} this as soon as there are L{MOST_UNKNOWN}.
-
-    @ivar protocolID: the messages'.
-    @ivar packetType: the messages'.
     @ivar sessions: whose links these are.
     @ivar audience: where they were found.
     @ivar version: L{PeerRegistry.version} by then.
-    @ivar most: the most bytes of a payload that may be appended; while this is closed, none is so
-        short.
-    @ivar payloads: what has been collected, until it is bound.
     @ivar count: how many messages are bound; 0 until they are.
     @ivar reached: how many of the links took it when it was begun: not those whose peers read too
         slowly, or that end.
@@ -49,10 +38,6 @@ class Sheaf:
         "_links",
         "audience",
         "count",
-        "most",
-        "packetType",
-        "payloads",
-        "protocolID",
         "reached",
         "sessions",
         "version",
@@ -71,13 +56,11 @@ class Sheaf:
         @param payload: the first one; any of the links may ask for the frames as soon as it has
             this.
         """
-        self.protocolID = protocolID
-        self.packetType = packetType
+        super().__init__(protocolID, packetType)
         self.audience = audience
         self.version = version
         self.sessions = list(audience.values())
-        self.most: int = min(links.encode.mostPlain, SMALL)
-        self.payloads: list[bytes] = []
+        self.most = min(links.encode.mostPlain, SMALL)
         self._links = links
         self._larger = self.count = 0
         self._frames: bytes | bytearray | None = None
@@ -91,15 +74,6 @@ class Sheaf:
             self._larger += len(payload)
         if len(self.payloads) >= MOST_UNKNOWN or self._larger >= MOST_LARGER:
             self.close()
-
-    def close(self) -> None:
-        """Take no more."""
-        self.most = _CLOSED
-
-    @property
-    def isOpen(self) -> bool:
-        """Whether more may be added."""
-        return self.most != _CLOSED
 
     @property
     def hasEnough(self) -> bool:
@@ -119,7 +93,7 @@ class Sheaf:
                 set(map(len, payloads)),
             )
             # Only now: if there was no room for the frames, the next link tries again.
-            self.count, self.payloads = len(payloads), []
+            self.count = len(self.take())
         return self._frames
 
 

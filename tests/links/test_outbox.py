@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -41,6 +43,18 @@ class OutboxTests(SynchronousTestCase):
         outbox.put([b"header", payload])
         self.assertEqual(outbox.take(), b"header")
         self.assertIs(outbox.take().obj, payload)
+
+    def test_allOrNothing(self) -> None:
+        """Where pieces cannot be joined, those before them are not here either."""
+
+        def pieces() -> Iterator[bytes]:
+            yield bytes(LARGE)
+            raise MemoryError("no room")
+
+        outbox = Outbox()
+        self.assertRaises(MemoryError, outbox.put, pieces())
+        self.assertEqual(outbox.size, 0)
+        self.assertRaises(IndexError, outbox.take)
 
     def test_crumbs(self) -> None:
         """What was put in little by little leaves in a few pieces, and costs little more."""
