@@ -36,6 +36,8 @@ _OPTIONS = (
     "--hide-scrollbars",
 )
 _TIMEOUT = 60
+
+_TWO_FRAMES = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
 _GRACE = 5
 
 
@@ -171,7 +173,7 @@ class Page:
         await self._loaded.addTimeout(_TIMEOUT, self._reactor)
 
     async def resize(self, width: int, height: int, isPhone: bool = False) -> None:
-        """Give it another size."""
+        """Give it another size; it is drawn anew by then, also what observes its size."""
         await self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -179,6 +181,7 @@ class Page:
             deviceScaleFactor=1,
             mobile=isPhone,
         )
+        await self.run(_TWO_FRAMES)
 
     async def prefer(self, scheme: str) -> None:
         """Have it be light or dark."""
