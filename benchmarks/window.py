@@ -16,7 +16,9 @@ from fiscop2p.interfaces import Message
 
 _MOST_MESSAGES: Final = 4096
 _MOST_BYTES: Final = 16 << 20
+_STEP_BYTES: Final = _MOST_BYTES // 2
 _TURN_BYTES: Final = 256 << 10
+_STEP_BYTES_EACH: Final = 256 << 10
 _TURN_BYTES_EACH: Final = 8 << 10
 
 
@@ -40,27 +42,26 @@ class Window(NamedTuple):
 
         @param size: of a message, in bytes.
         """
-        return cls(*_steps(size), _within(_TURN_BYTES, size))
+        return cls._within(_STEP_BYTES, _TURN_BYTES, size)
 
     @classmethod
-    def toMany(cls, size: int, links: int) -> Window:
+    def toMany(cls, size: int) -> Window:
         """
-        For messages to many peers: in a turn 8 KiB for each, however many these are, and as many
-        turns in a step as 8 MiB hold, all copies together.
+        For messages to many peers: steps of 256 KiB for each of them, and turns of 8 KiB.
+
+        However many there are, the work of a link is the same: all that grows is their number.
         """
-        step, steps = _steps(size * links)
-        turn = _within(_TURN_BYTES_EACH, size)
-        # Whole turns: what is left over would be the larger a part the more links there are.
-        return cls(max(step - step % turn, min(step, turn)), steps, turn)
+        return cls._within(_STEP_BYTES_EACH, _TURN_BYTES_EACH, size)
+
+    @classmethod
+    def _within(cls, stepBytes: int, turnBytes: int, size: int) -> Window:
+        """As many messages as these bytes hold, in two steps, or one where two are too much."""
+        step = _most(stepBytes, size)
+        steps = 2 if 2 * step * size <= _MOST_BYTES else 1
+        return cls(step, steps, _most(turnBytes, size))
 
 
-def _steps(size: int) -> tuple[int, int]:
-    """The messages of a step, and two steps, or one where two are more than 16 MiB."""
-    step = _within(_MOST_BYTES // 2, size)
-    return step, 2 if 2 * step * size <= _MOST_BYTES else 1
-
-
-def _within(total: int, size: int) -> int:
+def _most(total: int, size: int) -> int:
     return max(1, min(_MOST_MESSAGES, total // size))
 
 

@@ -339,13 +339,14 @@ class WindowTests(SynchronousTestCase):
             self.assertLessEqual(window.turn, window.step)
         self.assertEqual(Window.toOne(16 << 20), Window(1, 1, 1))
 
-    def test_aTurnHasAsMuchForEachPeerHoweverManyTheyAre(self) -> None:
-        windows = [Window.toMany(64, links) for links in (1, 32, 50, 200, 500)]
-        turns = {window.turn for window in windows}
-        self.assertEqual(turns, {128})
-        self.assertEqual([window.step % window.turn for window in windows], [0] * 5)
-        self.assertEqual(Window.toMany(64, 2000), Window(65, 2, 128))
-        self.assertLess(Window.toMany(64, 500).step, Window.toMany(64, 1).step)
+    def test_toManyEachHasAsMuchUnderWayInWholeTurns(self) -> None:
+        self.assertEqual(Window.toMany(64), Window(4096, 2, 128))
+        self.assertEqual(Window.toMany(16 << 10), Window(16, 2, 1))
+        self.assertEqual(Window.toMany(1 << 20), Window(1, 2, 1))
+        for size in (1, 64, 1024, 16 << 10, 1 << 20):
+            window = Window.toMany(size)
+            self.assertEqual(window.step % window.turn, 0)
+            self.assertLessEqual(window.steps * window.step * size, 16 << 20)
 
     def test_aTallyGivesCreditForEveryStepAndTellsTheEnd(self) -> None:
         given: list[int] = []

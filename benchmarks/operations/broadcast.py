@@ -21,13 +21,13 @@ COLUMNS: Final = (
 
 async def _send(channel: Channel, reactor: Any, order: Words) -> Words:
     size, links = order["size"], order["links"]
-    window = Window.toMany(size, links)
+    window = Window.toMany(size)
     return await sendFlow(channel, reactor, order, channel.broadcastAll, window, links)
 
 
 async def _receive(channel: Channel, reactor: Any, order: Words) -> None:
     size, links = order["size"], order["links"]
-    await receiveFlow(channel, order, channel.expect, Window.toMany(size, links), links)
+    await receiveFlow(channel, order, channel.expect, Window.toMany(size), links)
 
 
 BROADCAST: Final = Operation(

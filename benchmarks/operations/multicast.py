@@ -17,14 +17,14 @@ _FOLLOWERS, _OTHERS = 8, 24
 
 async def _send(channel: Channel, reactor: Any, order: Words) -> Words:
     size, links = order["size"], order["links"]
-    window, known = Window.toMany(size, links), channel.followersKnown
+    window, known = Window.toMany(size), channel.followersKnown
     await channel.makeSpareLinks()
     return await sendFlow(channel, reactor, order, channel.multicastAll, window, links, known)
 
 
 async def _receive(channel: Channel, reactor: Any, order: Words) -> None:
     size, links = order["size"], order["links"]
-    await receiveFlow(channel, order, channel.expectTopic, Window.toMany(size, links), links)
+    await receiveFlow(channel, order, channel.expectTopic, Window.toMany(size), links)
 
 
 MULTICAST: Final = Operation(
