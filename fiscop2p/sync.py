@@ -40,7 +40,7 @@ SETTLE_TIME: Final = 0.1
 _NOT_UNDERSTOOD: Final = "Error on{title}Message: {error},nodeID={abridged}"
 _NOT_LEARNT: Final = "Error while requesting {name},message={error},nodeID={abridged}"
 
-_SEQ_LIMIT: Final = 1 << 32
+_MOST_SEQ: Final = (1 << 32) - 1
 
 
 class SeqSync:
@@ -117,7 +117,8 @@ class SeqSync:
         @param makeState: makes it, when a peer asks: there may be many changes before that.
         """
         self._makeState = makeState
-        self.seq = (self.seq + 1) % _SEQ_LIMIT
+        # 0 is the seq of who follows nothing yet, which nobody asks about.
+        self.seq = self.seq % _MOST_SEQ + 1
         if self._soon is None and self._loop.running:
             self._soon = self._links.clock.callLater(SETTLE_TIME, self._announceSoon)
 

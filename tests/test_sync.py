@@ -56,6 +56,15 @@ class RealNodeTests(SynchronousTestCase):
         self.say(2, 1, 0, b"3")
         self.assertEqual([frame[:2] for frame in self.news()], [(2, 2)])
 
+    def test_seqBeginsAnewAboveZero(self) -> None:
+        """Behind the greatest seq comes 1: who hears 0 takes it for a node that follows nothing."""
+        self.node._topics.sync.seq = (1 << 32) - 2
+        self.news()
+        for topic, seq in ("last", b"4294967295"), ("first", b"1"):
+            self.node.subscribe(topic, lambda _: None)
+            self.network.advance(0.2)
+            self.assertEqual(self.news(), [(2, 1, 0, seq)])
+
     def test_seqZeroIsKnown(self) -> None:
         """A peer that follows nothing yet is not asked."""
         self.news()

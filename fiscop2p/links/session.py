@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..errors import (
+    MalformedMessage,
     PeerBusy,
     PeerLeft,
     PeerRefused,
@@ -167,7 +168,7 @@ class PeerProtocol(OutgoingFrames):
         try:
             for run in self._parser.feed(data):
                 if not self.proven:
-                    self._prove()
+                    self._prove(run)
                 self._links.traffic.came(run.protocolID, run.count, run.size)
                 self.receive(run)
                 if self.closeReason is not None:
@@ -189,8 +190,18 @@ class PeerProtocol(OutgoingFrames):
         self.latency = max(0.0, self.lastReceived - self._watchedSince)
         self._links.tally.latencies.observe(self.latency)
 
-    def _prove(self) -> None:
-        """The peer's first valid frame has come."""
+    def _prove(self, first: Run) -> None:
+        """
+        The peer's first frame has come.
+
+        @raise MalformedMessage: it is not one that a node begins with.
+        """
+        if not first.protocolID:
+            # What RC2 has for its version is the protocolID to RC1.
+            raise MalformedMessage(
+                "its first frame has protocolID 0, which stands for nothing; does the peer speak "
+                "the other dialect ([compatibility] supported_version)?"
+            )
         self.proven = True
         self._stopTimer()
         self._links.proven(self)

@@ -42,7 +42,7 @@ from ..wire.amop import (
     UNICAST,
     ChannelMessage,
     cutPublished,
-    decodeTopicBody,
+    decodeAnswer,
     decodeTopicMessage,
     encodeTopicBody,
     encodeTopicMessage,
@@ -350,11 +350,11 @@ class _TopicRequest:
                 return
             try:
                 response = ChannelMessage.decode(outcome)
-                if response.result == SUCCESS:
-                    self._succeeded(decodeTopicBody(response.data)[1])
-                    return
             except MalformedMessage as error:
                 self._failed(session, str(error))
+                return
+            if response.result == SUCCESS:
+                self._succeeded(decodeAnswer(response.data))
                 return
             self._code = response.result
             self._failed(session, f"it answered with code {response.result}")

@@ -103,6 +103,15 @@ def decodeTopicBody(data: bytes) -> tuple[str, bytes]:
     return topicText(name), content
 
 
+def decodeAnswer(data: bytes) -> bytes:
+    """Take the content out of an answer, which normally has a topic body, and else is nothing but
+    content."""
+    try:
+        return _splitTopicBody(data)[1]
+    except MalformedMessage:
+        return data
+
+
 def _splitTopicBody(data: bytes) -> tuple[bytes, bytes]:
     if not data or not 1 <= data[0] <= len(data):
         raise MalformedMessage(

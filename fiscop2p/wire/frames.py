@@ -311,7 +311,8 @@ class FrameParser:
             )
         return FrameTooShort(
             f"a frame declares {length} bytes, less than the {self._dialect.headerSize} bytes "
-            f"of an {self._dialect.name} header; does the peer speak the other dialect?"
+            f"of an {self._dialect.name} header; does the peer speak the other dialect "
+            "([compatibility] supported_version)?"
         )
 
 

@@ -241,18 +241,23 @@ class RC1Tests(SynchronousTestCase):
     """The older dialect."""
 
     def test_dialectsDoNotMix(self) -> None:
-        """A peer of the other dialect is cut, and the log says what may be wrong."""
-        network = MemoryNetwork(1, tls="ssl")
-        self.addCleanup(network.stop)
-        lines = logLines(self)
-        stranger = Stranger(RC1.encode(2, 1, 0, b"0") * 2)
-        issued = network.agency.issueNode("node9")
-        context = looseContext(True, issued, temporaryFolder(self))
-        dial(network, network.nodes[0], context, stranger)
-        network.advance(1)
-        self.assertIsNotNone(stranger.lost)
-        named = [line for line in lines if STRANGER in line]
-        self.assertTrue(any("does the peer speak the other dialect?" in line for line in named))
+        """
+        A peer of the other dialect is cut, whichever it is, and the log says what may be wrong: a
+        heartbeat of RC1 is too short for RC2, one of RC2 is a frame of protocolID 0 to RC1.
+        """
+        for ours, theirs in (RC2, RC1), (RC1, RC2):
+            network = MemoryNetwork(1, tls="ssl", settings=Settings(dialect=ours))
+            self.addCleanup(network.stop)
+            lines = logLines(self)
+            stranger = Stranger(theirs.encode(2, 1, 0, b"0") * 2)
+            issued = network.agency.issueNode("node9")
+            context = looseContext(True, issued, temporaryFolder(self))
+            dial(network, network.nodes[0], context, stranger)
+            network.advance(1)
+            self.assertIsNotNone(stranger.lost)
+            self.assertEqual(len(network.nodes[0].registry), 0)
+            named = [line for line in lines if STRANGER in line]
+            self.assertTrue(any("supported_version" in line for line in named))
 
     def test_networkOfRC1(self) -> None:
         """Nodes that all speak RC1 understand each other."""

@@ -8,10 +8,12 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from fiscop2p.errors import BandwidthExceeded, EncodingError, NoFollower, TopicRequestFailed
-from fiscop2p.interfaces import Message
+from fiscop2p.interfaces import ISession, Message
+from fiscop2p.links.delivery import eachFrame
 from fiscop2p.links.reasons import CloseReason
 from fiscop2p.traffic.limiter import RateLimiter
 from fiscop2p.wire.amop import ChannelMessage, encodeTopicBody, encodeTopicMessage
+from fiscop2p.wire.dialect import AMOP
 from tests.test_service import NetworkTestCase
 
 
@@ -464,6 +466,25 @@ class RequestTopicTests(NetworkTestCase):
         self.advance()
         answer.cancel()
         self.advance(5)
+        self.assertEqual(len(asked), 1)
+
+    def test_answeredWithoutATopic(self) -> None:
+        """Who answers with code 0 has done what was asked, whatever the body: nobody else is."""
+        asked: list[str] = []
+
+        def answer(session: ISession, packetType: int, seq: int, payload: bytes) -> None:
+            asked.append(session.nodeID)
+            question = ChannelMessage.decode(payload)
+            answer = ChannelMessage(0x31, question.seq, 0, b"done").encode()
+            session.respond(AMOP, packetType, seq, answer)
+
+        for node in (self.b, self.c):
+            node.subscribe("prices", lambda _: self.fail("no subscriber is asked"))
+            node._links.receivers[AMOP] = eachFrame(answer)
+        self.advance()
+        asking = self.ask()
+        self.advance()
+        self.assertEqual(self.successResultOf(asking), b"done")
         self.assertEqual(len(asked), 1)
 
 

@@ -20,6 +20,7 @@ from fiscop2p.wire.amop import (
     SUCCESS,
     UNICAST,
     ChannelMessage,
+    decodeAnswer,
     decodeTopicBody,
     encodeTopicBody,
 )
@@ -138,6 +139,12 @@ class TopicBodyTests(SynchronousTestCase):
         for body in (b"", b"\0", b"\0hello", b"\x02", b"\x07hello", b"\xff" + bytes(253)):
             error = self.assertRaises(MalformedMessage, decodeTopicBody, body)
             self.assertIn(f"{len(body)} bytes", str(error))
+            self.assertEqual(decodeAnswer(body), body)
+
+    def test_contentOfAnAnswer(self) -> None:
+        """It is what is behind the topic, if there is one."""
+        self.assertEqual(decodeAnswer(b"\x06hellohi"), b"hi")
+        self.assertEqual(decodeAnswer(b"ok"), b"ok")
 
     @MODEST
     @given(st.binary(max_size=254).filter(lambda name: b"\t" not in name), st.binary(max_size=40))
