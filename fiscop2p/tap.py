@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from .daemon import Daemon
 from .demo import Demo
 from .errors import HandlerTaken, SetupError
 from .interfaces import IP2PModule
-from .logs import LOG_FORMS, makeObserver, nodeObserver
+from .logs import LOG_FORMS, LogSwitch, makeObserver, nodeObserver
 from .privileges import LostAccess
 from .tls import TLS_CHOICES
 
@@ -88,7 +89,7 @@ def _node(options: Options) -> IService:
             module.attach(daemon.node)
         except HandlerTaken as error:
             raise SetupError(f"module {module.name}: {error}") from None
-    root = _Root(_observer(config, options), options)
+    root = _Root(lambda: _observer(loadConfig(options["config"]), options), options)
     daemon.setServiceParent(root)
     LostAccess(
         (config.path, *config.credentials.sources), _foldersToFill(config, options)
@@ -99,7 +100,7 @@ def _node(options: Options) -> IService:
 def _demo(options: Options) -> IService:
     from twisted.internet import reactor
 
-    root = _Root(makeObserver("warning", None), options)
+    root = _Root(lambda: makeObserver("warning", None), options)
     Demo(options["tls"], bool(options["once"]), reactor).setServiceParent(root)
     return root
 
@@ -148,21 +149,29 @@ def _logFolders(config: NodeConfig, options: Options) -> list[Path]:
 
 
 class _Root(MultiService):
-    """What twistd holds: it brings the log observer, and says in one line what keeps it down."""
+    """What twistd holds: it brings the log, and says in one line what keeps it down."""
 
     _log = Logger()
 
-    def __init__(self, observer: ILogObserver | None, options: Options) -> None:
+    def __init__(self, makeObserver: Callable[[], ILogObserver | None], options: Options) -> None:
+        from twisted.internet import reactor
+
         super().__init__()
-        self._observer = observer
+        self._logSwitch = LogSwitch(makeObserver, reactor)
         twistd: dict[str, Any] = options.parent or {}
         self._inForeground = bool(twistd.get("nodaemon"))
 
     def setServiceParent(self, parent: Any) -> None:
         """Become part of twistd's application, and give it our log observer."""
         super().setServiceParent(parent)
-        if isinstance(parent, Componentized) and self._observer is not None:
-            parent.setComponent(ILogObserver, self._observer)
+        observer = self._logSwitch.observer
+        if isinstance(parent, Componentized) and observer is not None:
+            parent.setComponent(ILogObserver, observer)
+
+    def startService(self) -> None:
+        """Start the rest, and obey the operator."""
+        super().startService()
+        self._logSwitch.obeySignal()
 
     def privilegedStartService(self) -> None:
         """Start what needs privileges."""

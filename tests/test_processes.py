@@ -134,6 +134,19 @@ class FourNodesTests(ProcessTestCase):
             self.assertIn("Server Shut Down.", text)
             self.assertNotIn("Traceback", text)
 
+    async def test_logLevel(self) -> None:
+        """SIGUSR2 makes a node read the log's level again, and does not end it."""
+        log = self.logs[0]
+        config = self.folder / "nodes" / "127.0.0.1" / "node0" / "config.ini"
+        await self.until(lambda: "is running" in log.read_text(), "node 0 does not run")
+        for level, words in ("debug", "[log] has been read again"), ("x", "goes on as it was"):
+            config.write_text(re.sub(r"level=\w+", f"level={level}", config.read_text()))
+            self.nodes[0].send_signal(signal.SIGUSR2)
+            await self.until(lambda words=words: words in log.read_text(), "it is not read")
+        self.nodes[0].send_signal(signal.SIGTERM)
+        self.assertEqual(await self.ended(self.nodes[0]), -signal.SIGTERM)
+        self.assertNotIn("Traceback", log.read_text())
+
     async def test_errorsAreOneLine(self) -> None:
         """A node that cannot start says so in one line, and ends with status 1."""
         await self.until(lambda: "is running" in self.logs[0].read_text(), "node 0 does not run")

@@ -94,22 +94,11 @@ twistd=@TWISTD@
 twistd=${{TWISTD:-$twistd}}
 log=log/twistd.log
 {_STATE}
-# What the log says since this start; it may have been rotated meanwhile.
+# What the log says since this start; it may be another file meanwhile.
 sinceStart() {{
     size=$(wc -c 2>/dev/null <"$log") || return 1
     [ "$size" -ge "$before" ] || before=0
     tail -c "+$((before + 1))" "$log"
-}}
-
-launch() {{
-    "$twistd" --pidfile=node.pid --logfile="$log" fiscop2p --config config.ini || return 1
-    tries=50
-    while [ "$tries" -gt 0 ] && alive; do
-        sinceStart | grep -q 'is running' && return 0
-        tries=$((tries - 1))
-        sleep 0.2
-    done
-    return 1
 }}
 
 if alive; then
@@ -120,14 +109,14 @@ rm -f node.pid
 mkdir -p log || exit 1
 before=0
 [ ! -f "$log" ] || before=$(wc -c <"$log")
-if launch; then
+# twistd returns when the node listens; what its log says depends on the level.
+if "$twistd" --pidfile=node.pid --logfile="$log" fiscop2p --config config.ini && alive; then
     echo " $name start successfully"
     exit 0
 fi
-state="failed to start"
-! alive || state="is not up after 10 seconds, pid is $pid"
-echo " $name $state; the end of $PWD/$log:" >&2
-sinceStart | tail -n 20 >&2
+reasons=$(sinceStart | tail -n 20)
+echo " $name failed to start${{reasons:+; the end of $PWD/$log:}}" >&2
+[ -z "$reasons" ] || echo "$reasons" >&2
 exit 1
 """
 

@@ -149,7 +149,8 @@ class RevokeOptions(_ChainCommand):
         print(f"Revoked {made.name}: it is on the list of {made.issuer} in {made.file}.")
         print(
             f"Next: copy that file into conf/ of each node, set crl_file={made.file.name} in "
-            "[network_security] of its config.ini, and send it SIGHUP."
+            "[network_security] of its config.ini, and send it SIGHUP. Then stop what has been "
+            "revoked, and take its node.N out of the others: else both go on dialling."
         )
         return 0
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from twisted.internet.error import ReactorNotRunning
-from twisted.logger import ILogObserver, Logger, globalLogBeginner, globalLogPublisher
+from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
 
-from ..config import NodeConfig, loadConfig
+from ..config import loadConfig
 from ..daemon import Daemon
 from ..errors import SetupError
-from ..logs import LOG_FORMS, nodeObserver
+from ..logs import LOG_FORMS, LogSwitch, nodeObserver
 from ..tls import TLS_CHOICES
 from ..version import versionBlock
 
@@ -100,7 +100,7 @@ class _Process:
         self._reactor: Any = reactor
         config = loadConfig(options["config"])
         self._daemon = Daemon(config, options["tls"], reactor, options["port"])
-        self._observer = self._makeObserver(config)
+        self._logSwitch = LogSwitch(self._makeObserver, reactor)
 
     def run(self) -> None:
         """
@@ -108,7 +108,7 @@ class _Process:
 
         @raise SetupError: something keeps it from starting.
         """
-        globalLogBeginner.beginLoggingTo([self._observer], redirectStandardIO=False)
+        self._logSwitch.begin()
         try:
             self._daemon.privilegedStartService()
             self._daemon.startService()
@@ -122,12 +122,9 @@ class _Process:
 
     def _started(self) -> None:
         for number in _ENDING:
-            self._obey(number, self._end)
-        self._obey(signal.SIGUSR2, self._rereadLog)
+            signal.signal(number, lambda *_: self._reactor.callFromThread(self._end))
+        self._logSwitch.obeySignal()
         _tell("The FISCO-BCOS is running...")
-
-    def _obey(self, number: int, act: Callable[[], None]) -> None:
-        signal.signal(number, lambda *_: self._reactor.callFromThread(act))
 
     def _end(self) -> None:
         try:
@@ -135,17 +132,7 @@ class _Process:
         except ReactorNotRunning:
             pass  # It was told before.
 
-    def _rereadLog(self) -> None:
-        """Log by what C{[log]} says now."""
-        try:
-            observer = self._makeObserver(loadConfig(self._options["config"]))
-        except SetupError as error:
-            self._log.error("the log goes on as it was: {error}", error=error)
-            return
-        globalLogPublisher.addObserver(observer)
-        globalLogPublisher.removeObserver(self._observer)
-        self._observer = observer
-        self._log.info("[log] has been read again")
-
-    def _makeObserver(self, config: NodeConfig) -> ILogObserver:
-        return nodeObserver(config.logging, self._options["log-format"])
+    def _makeObserver(self) -> ILogObserver:
+        return nodeObserver(
+            loadConfig(self._options["config"]).logging, self._options["log-format"]
+        )

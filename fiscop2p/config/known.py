@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -81,19 +82,29 @@ def withoutEffect(ini: IniFile) -> tuple[tuple[str, ...], tuple[str, ...]]:
     Find what a file says in vain.
 
     @return: each C{section.key} that a FISCO BCOS node knows and the P2P network does not need;
-        and each C{section.key}, or C{section} without keys, that no FISCO BCOS 2.x node knows.
+        and each C{section.key}, or C{section} without keys, that no FISCO BCOS 2.x node knows,
+        with the name that is the most like it.
     """
     unused: list[str] = []
     unknown: list[str] = []
+    known = {*_USED, *_UNUSED, *NUMBERED}
     for name, section in ini.sections.items():
-        if not section.entries and name not in {*_USED, *_UNUSED, *NUMBERED}:
-            unknown.append(section.name)
+        keys = [*_USED.get(name, "").split(), *_UNUSED.get(name, "").split()]
+        hint = "" if name in known else _meant(name, known)
+        if not section.entries and name not in known:
+            unknown.append(section.name + hint)
         for key in section.entries:
             if key in _UNUSED.get(name, "").split():
                 unused.append(f"{section.name}.{key}")
-            elif key not in _USED.get(name, "").split() and not _isListed(name, key):
-                unknown.append(f"{section.name}.{key}")
+            elif key not in keys and not _isListed(name, key):
+                unknown.append(f"{section.name}.{key}{hint or _meant(key, keys)}")
     return tuple(unused), tuple(unknown)
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    """What is probably meant by a name that is none."""
+    likely = get_close_matches(name, sorted(known), n=1, cutoff=0.8)
+    return f" ({likely[0]}?)" if likely else ""
 
 
 def _isListed(section: str, key: str) -> bool:

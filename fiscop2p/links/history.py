@@ -18,7 +18,8 @@ LINKS_KEPT: Final = 20
 NODES_KEPT: Final = 1000
 """How many nodes are: those with the latest news."""
 
-_RESTLESS: Final = 60.0
+_RESTLESS: Final = 300.0
+"""Seconds: two nodes of which one is not let in dial each other fourteen times a minute."""
 
 
 @dataclass(slots=True)
@@ -66,7 +67,7 @@ class LinkHistory:
         return list(self._nodes.get(nodeID, ()))
 
     def isRestless(self, nodeID: str, clock: float) -> bool:
-        """Whether a node has begun as many links in the last minute as are remembered of it."""
+        """Whether a node has begun as many links in the last minutes as are remembered of it."""
         links = self._nodes.get(nodeID, ())
         return len(links) == LINKS_KEPT and clock - links[0].began < _RESTLESS
 

@@ -59,6 +59,11 @@ _STREAM: Final = 16 * 1024
 
 _PIECES_OF_ANSWERS: Final = 2 * 32
 
+_BEFORE_A_FRAME: Final = (
+    "before it has sent anything; is this node on a black list or a revocation list of its, or not "
+    "on its white list?"
+)
+
 _NO_REQUESTS: Final[dict[int, Any]] = {}
 
 T = TypeVar("T")
@@ -285,9 +290,11 @@ class PeerProtocol(OutgoingFrames):
             return CloseReason.HANDSHAKE_FAILED, words
         if self.identity is None:
             return CloseReason.HANDSHAKE_FAILED, str(error)
+        # The end of a link that a list forbids, or that has a double, looks the same to us.
+        detail = "" if self.proven else _BEFORE_A_FRAME
         if isinstance(error, ConnectionDone):
-            return CloseReason.PEER_CLOSED, ""
-        return CloseReason.LOST, words or reason.getErrorMessage()
+            return CloseReason.PEER_CLOSED, detail
+        return CloseReason.LOST, words or detail or reason.getErrorMessage()
 
     def _makeRoom(self) -> None:
         """

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from twisted.logger import (
     FilteringLogObserver,
     ILogObserver,
     LogEvent,
     Logger,
+    LoggingFile,
     LogLevel,
     LogLevelFilterPredicate,
     LogPublisher,
@@ -119,7 +120,7 @@ class _LineObserver:
 
 
 def _stream(out: TextIO | None) -> Write:
-    stream = sys.stdout if out is None else out
+    stream = _standardOutput() if out is None else out
 
     def write(text: str) -> None:
         stream.write(text)
@@ -151,3 +152,8 @@ def _namePattern(config: LogConfig) -> str:
         usual=NAME_PATTERN,
     )
     return NAME_PATTERN
+
+
+def _standardOutput() -> Any:
+    """What twistd may have put a way into the log in place of."""
+    return sys.__stdout__ if isinstance(sys.stdout, LoggingFile) else sys.stdout

@@ -240,7 +240,8 @@ class RevokeTests(CommandTestCase):
             [
                 "Revoked node1: it is on the list of agency in nodes/cert/crl.pem.",
                 "Next: copy that file into conf/ of each node, set crl_file=crl.pem in "
-                "[network_security] of its config.ini, and send it SIGHUP.",
+                "[network_security] of its config.ini, and send it SIGHUP. Then stop what has been "
+                "revoked, and take its node.N out of the others: else both go on dialling.",
             ],
         )
 

@@ -82,4 +82,4 @@ class AdminTests(ConfigTestCase):
     def test_known(self) -> None:
         """Nothing of it is a slip of the pen."""
         lines = ("listen=off", f"token={TOKEN}", "names=a", "lisen=x")
-        self.assertEqual(self.load("[admin]", *lines).unknown, ("admin.lisen",))
+        self.assertEqual(self.load("[admin]", *lines).unknown, ("admin.lisen (listen?)",))

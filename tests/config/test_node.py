@@ -228,7 +228,12 @@ class WholeTests(ConfigTestCase):
         )
         self.assertEqual(
             loaded.unknown,
-            ("p2p.listen_prot", "p2p.nodes.0", "certificate_whitlist.cal.0", "p2P"),
+            (
+                "p2p.listen_prot (listen_port?)",
+                "p2p.nodes.0",
+                "certificate_whitlist.cal.0 (certificate_whitelist?)",
+                "p2P",
+            ),
         )
 
     def test_unreadable(self) -> None:
@@ -751,7 +756,10 @@ class NodeTests(ConfigTestCase):
         """What is said in vain is logged once; what is not known as a warning."""
         self.file.write_text("[p2p]\nlisten_prot=4000\n[pp]\n[flow_control]\nlimit_req=1\n")
         nodeFromConfig(str(self.file), MemoryReactorClock())
-        self.assertEqual(self.lines[LogLevel.warn], ["config.ini, not known: p2p.listen_prot, pp"])
+        self.assertEqual(
+            self.lines[LogLevel.warn],
+            ["config.ini, not known: p2p.listen_prot (listen_port?), pp (p2p?)"],
+        )
         self.assertEqual(
             self.lines[LogLevel.info], ["config.ini, not used here: flow_control.limit_req"]
         )

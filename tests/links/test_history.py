@@ -51,7 +51,7 @@ class HistoryTests(SynchronousTestCase):
         self.assertEqual(self.history.closes, {CloseReason.LOST: 1})
 
     def test_restless(self) -> None:
-        """A node is restless while it had as many links within a minute as are remembered."""
+        """A node is restless while it had as many links within 5 minutes as are remembered."""
         session = FakeSession("a")
         for number in range(LINKS_KEPT - 1):
             self.history.opened(session, number)
@@ -59,8 +59,8 @@ class HistoryTests(SynchronousTestCase):
         self.history.opened(session, 50.0)
         # The wall clock has no say in it.
         self.now += 3600
-        self.assertTrue(self.history.isRestless("a", 59.9))
-        self.assertFalse(self.history.isRestless("a", 60.0))
+        self.assertTrue(self.history.isRestless("a", 299.9))
+        self.assertFalse(self.history.isRestless("a", 300.0))
         self.assertFalse(self.history.isRestless("b", 50.0))
 
     def test_notLetIn(self) -> None:

@@ -243,6 +243,7 @@ class StrangersTests(StrangersTestCase):
         for each in words:
             *_, line = self.matching(each)
             self.assertRegex(line, ",repeated=80$")
+        self.network.advance(240)
         self.lines.clear()
         # Once it has calmed down its links are told one by one again.
         dial(self.network, self.node, context, Stranger(RC2.encode(2, 1, 0, b"0")))
@@ -293,7 +294,7 @@ class StrangersTests(StrangersTestCase):
         endpoint = re.escape(f"{STRANGER}:{PORT}")
         self.assertSaid(
             rf"warn: doRead failed,endpoint={endpoint},nodeID=.{{8}}\.\.\.,"
-            "message=the peer closed it"
+            "message=the peer closed it: before it has sent anything; is this node on a black list .*"
         )
 
     def test_memberLeavesAtOnce(self) -> None:
@@ -305,7 +306,9 @@ class StrangersTests(StrangersTestCase):
         peer.transport.loseConnection()
         self.network.advance(0.1)
         self.assertEqual(self.matching("^warn"), [])
-        self.assertSaid("debug: .drop. closing remote .*,reason=the peer closed it,endpoint=.*")
+        self.assertSaid(
+            "debug: .drop. closing remote .*,reason=the peer closed it: before .*,endpoint=.*"
+        )
 
     def test_countSurvivesStop(self) -> None:
         """What is counted when the node stops is told then."""
