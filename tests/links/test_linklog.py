@@ -294,7 +294,7 @@ class StrangersTests(StrangersTestCase):
         endpoint = re.escape(f"{STRANGER}:{PORT}")
         self.assertSaid(
             rf"warn: doRead failed,endpoint={endpoint},nodeID=.{{8}}\.\.\.,"
-            "message=the peer closed it: before it has sent anything; is this node on a black list .*"
+            "message=the peer closed it: before it has sent anything; is this node on a .*"
         )
 
     def test_memberLeavesAtOnce(self) -> None:
