@@ -84,7 +84,8 @@ class Reload(Service):
     def stopService(self) -> None:
         """Do not wait any more."""
         super().stopService()
-        self._polling.stop()
+        if self._polling.running:
+            self._polling.stop()
         if self._next is not None:
             self._next.cancel()
             self._next = None

@@ -283,6 +283,7 @@ class FilesTests(ReloadTestCase):
         self.touched.touch()
         self.network.advance(1)
         self.assertTrue(self.touched.exists())
+        self.reload.stopService()
 
     def test_failure(self) -> None:
         """A failure of one step is logged; the others, and the next time, are not lost."""

@@ -69,7 +69,9 @@ class Acquaintances:
         self._nodes.clear()
 
     def _joined(self, nodeID: str) -> None:
-        session = self._node.registry.session(nodeID)
+        session = self._node.registry.find(nodeID)
+        if session is None:
+            return
         self._nodes[nodeID] = Acquaintance(
             session.identity, self._now(), session.address, session.outbound
         )

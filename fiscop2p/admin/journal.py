@@ -105,7 +105,9 @@ class Journal:
         return True
 
     def _joined(self, nodeID: str) -> None:
-        session = self._node.registry.session(nodeID)
+        session = self._node.registry.find(nodeID)
+        if session is None:
+            return
         way = "we dialled" if session.outbound else "it dialled"
         self.note("joined", session.identity, f"connected, {way}: {session.address}")
 

@@ -18,8 +18,8 @@ from twisted.internet.task import Clock
 from twisted.python import usage
 
 from ..config import AdminConfig, LogConfig, NodeConfig, checkConfig, loadConfig
-from ..config.files import FilesConfig
 from ..expiry import LIST_SOON, SOON
+from ..modules.files import FilesConfig
 from ..settings import Address
 from ..tls import chooseTLS
 from ..web import isLoopback

@@ -200,10 +200,10 @@ class RunningNode:
                 f"{config.socket}: {fault}; name a shorter one in {self._path}, with [admin] "
                 "listen=unix:PATH, and start the node again"
             )
-        command = f"twistd -n fiscop2p --config {shlex.quote(str(self._path))}"
+        command = f"twistd -n --pidfile= fiscop2p --config {shlex.quote(str(self._path))}"
         return NodeNotRunning(
-            f"the node of {self._path} is not running; start it, with its start.sh or with: "
-            f"{command}"
+            f"the node of {self._path} is not running, or is part of an application, which nobody "
+            f"can ask; start it, with its start.sh or with: {command}"
         )
 
     # Names, for those who got one wrong.

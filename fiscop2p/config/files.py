@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ..modules.files import FilesConfig
 from . import values
 from .inifile import IniFile
 
 _SECTION: Final = "files"
-_MEBIBYTE: Final = 1024 * 1024
-
-
-@dataclass(frozen=True)
-class FilesConfig:
-    """
-    Where files of other nodes go, and how many of them.
-
-    @ivar folder: they are in a folder of each sender in it.
-    @ivar maxFileSize: in bytes, of one file.
-    @ivar maxTotalSize: in bytes, of all files that are there.
-    """
-
-    folder: Path
-    maxFileSize: int = 1024 * _MEBIBYTE
-    maxTotalSize: int = 10 * 1024 * _MEBIBYTE
 
 
 def readFiles(ini: IniFile, folder: Path) -> FilesConfig | None:

@@ -18,12 +18,13 @@ from twisted.logger import Logger
 from ..access import AccessLists
 from ..errors import ConfigError, SetupError
 from ..identity import Credentials, loadCredentials
+from ..modules.files import FilesConfig
 from ..service import P2PService, makeNode
 from ..settings import Address, Settings
 from ..tls import chooseTLS
 from . import values
 from .admin import AdminConfig, readAdmin
-from .files import FilesConfig, readFiles
+from .files import readFiles
 from .inifile import IniFile, boolean, inOrder, portNumber
 from .known import NUMBERED, readConfig, withoutEffect
 from .lists import readLists

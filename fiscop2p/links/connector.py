@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import NotConnectingError
 from twisted.internet.interfaces import IAddress, IConnector, IProtocol, IStreamClientEndpoint
-from twisted.internet.protocol import ClientFactory
+from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -39,16 +39,17 @@ class EndpointConnector:
 
     __slots__ = ("_attempt", "_endpoint", "_factory")
 
-    def __init__(self, endpoint: IStreamClientEndpoint, factory: ClientFactory) -> None:
+    def __init__(self, endpoint: IStreamClientEndpoint, factory: ReconnectingClientFactory) -> None:
         self._endpoint = endpoint
         self._factory = factory
         self._attempt: Deferred[IProtocol] | None = None
 
     def connect(self) -> None:
-        """Try once."""
+        """Try once, unless the factory stops trying when it is told."""
         self._factory.startedConnecting(self)
-        self._attempt = attempt = self._endpoint.connect(self._factory)
-        attempt.addCallbacks(self._connected, self._failed)
+        if self._factory.continueTrying:
+            self._attempt = attempt = self._endpoint.connect(self._factory)
+            attempt.addCallbacks(self._connected, self._failed)
 
     def _connected(self, protocol: IProtocol) -> None:
         self._attempt = None

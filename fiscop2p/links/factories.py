@@ -97,9 +97,11 @@ class PeerClientFactory(ReconnectingClientFactory):
     noisy = False
     initialDelay = delay = 1.0
     maxDelay = 10
-    factor = 2.0
+    # Whether Twisted's own growth comes before a wait, or after it, depends on its release.
+    factor = 1.0
     jitter = 0.0
     connector: EndpointConnector
+    _growth = 2.0
     _leastOfDelay = 0.75
 
     def __init__(self, links: ILinks, address: Address) -> None:
@@ -185,7 +187,7 @@ class PeerClientFactory(ReconnectingClientFactory):
         self.state = AddressState.WAITING
         self._nextAttempt = self._links.clock.seconds() + self.delay
         super().retry(connector)
-        self.delay = min(longest * self.factor, self.maxDelay)
+        self.delay = min(longest * self._growth, self.maxDelay)
 
     def nodeJoined(self) -> None:
         """The node of this address is connected."""

@@ -148,7 +148,7 @@ class Links:
         self.noise.start()
         self.attention.start()
         self._running = True
-        for address in self._addresses:
+        for address in list(self._addresses):
             self._dial(address)
 
     def stop(self) -> Deferred[None]:
@@ -202,8 +202,7 @@ class Links:
         One that is kept already is left alone; while we do not run it is only remembered.
         """
         self._addresses[address] = None
-        if self._running:
-            self._dial(address)
+        self._dial(address)
 
     def removeAddress(self, address: Address) -> None:
         """
@@ -217,7 +216,7 @@ class Links:
             client.stop()
 
     def _dial(self, address: Address) -> None:
-        if address not in self._clients:
+        if self._running and address in self._addresses and address not in self._clients:
             self._clients[address] = client = PeerClientFactory(self, address)
             client.start()
 
@@ -348,11 +347,11 @@ class Links:
         return standing is not None and standing.isHeard
 
     def proven(self, session: ISession) -> None:
-        """The link stands."""
-        self.linkLog.proven(session)
+        """The link stands; the log says so once others can find it."""
         if not session.outbound:
             self._admission.proven(session)
         self.registry.add(session)
+        self.linkLog.proven(session)
         if session.outbound and session.closeReason is None:
             session.factory.linkProven(session)
 
@@ -362,8 +361,7 @@ class Links:
             self.registry.remove(session)
 
     def closed(self, session: ISession) -> None:
-        """The link has ended."""
-        self.linkLog.closed(session)
+        """The link has ended; the log says so once nobody can find it any more."""
         self.registry.history.closed(session, self.clock.seconds())
         self.tally.ended.add(session.counts)
         self.tally.timeouts += session.timeouts
@@ -376,10 +374,13 @@ class Links:
         self._watches.pop(session, None)
         if session.proven:
             self.registry.remove(session)
+        self.linkLog.closed(session)
         self.sessionClosed.fire(session)
         if session.outbound:
             session.factory.linkClosed(session)
-        self._checkEmptied()
+        if self._emptied is not None:
+            # In a turn of its own: who waits for answers over this link is told first.
+            self.clock.callLater(0, self._checkEmptied)
 
     @property
     def sessions(self) -> frozenset[ISession]:

@@ -115,7 +115,9 @@ class Noise:
         now = self._clock.seconds()
         ended = [kind for kind, silence in self._silences.items() if silence.ends <= now]
         for kind in ended:
-            self._ended(kind)
+            # Who reads the line of one of them may have stopped all.
+            if kind in self._silences:
+                self._ended(kind)
         if self._silences:
             self._lookAt(min(silence.ends for silence in self._silences.values()))
 

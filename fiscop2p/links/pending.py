@@ -59,12 +59,6 @@ class PendingRequests:
         self._timer: IDelayedCall | None = None
         self._next = 0.0
 
-    def __len__(self) -> int:
-        return len(self.requests)
-
-    def __contains__(self, seq: int) -> bool:
-        return seq in self.requests
-
     def add(
         self,
         seq: int,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -26,6 +27,9 @@ class PeerRegistry:
 
     Every node has one active session.  A further link to a node that has one is a spare until it is
     settled which of the two stays; see L{add}.
+
+    Events are told once a change is complete, and one after the other: what a callback changes is
+    told after everybody has heard what it was called for, of which it may undo some.
 
     @ivar active: the session of every connected node, by node ID.
     @ivar find: gives the session of a node ID, or L{None}.
@@ -58,6 +62,8 @@ class PeerRegistry:
         self.findFollowers = self._followers.get
         self.version = 0
         self._waiting: dict[str, list[Deferred[str]]] = {}
+        self._untold: deque[tuple[Callable[[str], object], str]] = deque()
+        self._isTelling = False
 
     def __len__(self) -> int:
         return len(self._active)
@@ -145,7 +151,8 @@ class PeerRegistry:
             self._index(session, after - before)
             if before != after:
                 self.version += 1
-                self.topicsChanged.fire(session.nodeID)
+                self._untold.append((self.topicsChanged.fire, session.nodeID))
+                self._tell()
 
     def _index(self, session: ISession, topics: Iterable[str]) -> None:
         for topic in topics:
@@ -181,27 +188,23 @@ class PeerRegistry:
         if active is None:
             self._active[nodeID] = session
             self.version += 1
-            self.joined.fire(nodeID)
-            for waiting in self._waiting.pop(nodeID, []):
-                if not waiting.called:
-                    waiting.callback(nodeID)
-            return
-        spares = self._spares.setdefault(nodeID, [])
-        if not active.isHeard:
-            spares.append(session)
+            self._untold.append((self.joined.fire, nodeID))
+            self._untold.append((self._connected, nodeID))
+        elif not active.isHeard:
+            self._spares.setdefault(nodeID, []).append(session)
             self._activate(session)
             active.abort(CloseReason.SILENT, "a newer link takes its place")
             for spare in self._spares.get(nodeID, []):
                 self._settle(session, spare)
-            return
-        if len(spares) == _MOST_SPARES:
+        elif len(self._spares.get(nodeID, ())) == _MOST_SPARES:
             session.close(CloseReason.DUPLICATE, "there are too many links to its node")
-            return
-        spares.append(session)
-        preferred = self._preferred(active, session)
-        if preferred is not active:
-            self._activate(preferred)
-        self._settle(preferred, active if preferred is session else session)
+        else:
+            self._spares.setdefault(nodeID, []).append(session)
+            preferred = self._preferred(active, session)
+            if preferred is not active:
+                self._activate(preferred)
+            self._settle(preferred, active if preferred is session else session)
+        self._tell()
 
     def remove(self, session: ISession) -> None:
         """A link has ended; a spare one takes its place."""
@@ -219,8 +222,28 @@ class PeerRegistry:
                 self._unindex(nodeID, self.topicsOf(nodeID))
                 del self._active[nodeID]
                 self.version += 1
-                self.left.fire(nodeID)
+                self._untold.append((self.left.fire, nodeID))
         self._topics.pop(session, None)
+        self._tell()
+
+    def _connected(self, nodeID: str) -> None:
+        """Tell those who wait for a node, as long as it is there."""
+        while nodeID in self._active and self._waiting.get(nodeID):
+            self._waiting[nodeID].pop(0).callback(nodeID)
+        if not self._waiting.get(nodeID, True):
+            del self._waiting[nodeID]
+
+    def _tell(self) -> None:
+        """Tell what has happened; if that was within a callback, whoever called it will."""
+        if self._isTelling:
+            return
+        self._isTelling = True
+        try:
+            while self._untold:
+                tell, nodeID = self._untold.popleft()
+                tell(nodeID)
+        finally:
+            self._isTelling = False
 
     def _preferred(self, active: ISession, newcomer: ISession) -> ISession:
         if active.outbound == newcomer.outbound:
@@ -241,7 +264,7 @@ class PeerRegistry:
         self.version += 1
         self._index(spare, topicsAfter)
         if topicsBefore != topicsAfter:
-            self.topicsChanged.fire(nodeID)
+            self._untold.append((self.topicsChanged.fire, nodeID))
 
     def _dropSpare(self, session: ISession) -> None:
         spares = self._spares[session.nodeID]

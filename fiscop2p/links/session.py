@@ -242,9 +242,9 @@ class PeerProtocol(OutgoingFrames):
             return
         if self.closeReason is None:
             self.isPaused = True
-            self._links.linkLog.paused(self, self._unanswered)
             transport: Any = self.transport
             transport.pauseProducing()
+            self._links.linkLog.paused(self, self._unanswered)
 
     def answerEnded(self, result: T) -> T:
         """It is done with one thing, with whatever result."""
@@ -372,12 +372,17 @@ class PeerProtocol(OutgoingFrames):
             )
         seq: int = self._links.nextSeq()
         self.send(protocolID, packetType, seq, payload)
-        if self._pending is None:
-            self._pending = PendingRequests(self._clock)
-            self._waiting = self._pending.requests
-        self._pending.add(seq, answered, failed, timeout)
+        pending = self._pending
+        if pending is None:
+            pending = self._beginPending()
+        pending.add(seq, answered, failed, timeout)
         self._isExpecting = True
         return seq
+
+    def _beginPending(self) -> PendingRequests:
+        self._pending = pending = PendingRequests(self._clock)
+        self._waiting = pending.requests
+        return pending
 
     def respond(self, protocolID: int, packetType: int, seq: int, payload: bytes) -> None:
         """
@@ -414,8 +419,10 @@ class PeerProtocol(OutgoingFrames):
 
         try:
             self.request(TOPIC, REQUEST_STATE, b"", answered, PROBE_TIMEOUT)
-        except PeerBusy as error:
-            self._clock.callLater(PROBE_TIMEOUT, answered, RequestTimeout(str(error)))
+        except PeerBusy:
+            # It cannot be asked, but whatever else comes in time will do.
+            pending = self._beginPending() if self._pending is None else self._pending
+            pending.add(self._links.nextSeq(), answered, answered, PROBE_TIMEOUT)
 
     # The end.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +16,6 @@ from twisted.logger import Logger
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-from ..config.files import FilesConfig
 from ..errors import MalformedMessage, SetupError
 from ..identity import abridged
 from ..interfaces import INode, IP2PModule, Message
@@ -25,11 +25,27 @@ from .space import Space
 
 GROUP: Final = 0
 
-_SLICE = 1024 * 1024
+_MEBIBYTE = 1024 * 1024
+_SLICE = _MEBIBYTE
 _SENDER_DIGITS = 16
 _LONGEST_NAME = 255
 _MOST_REMEMBERED = 256
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True)
+class FilesConfig:
+    """
+    Where files of other nodes go, and how many of them.
+
+    @ivar folder: they are in a folder of each sender in it.
+    @ivar maxFileSize: in bytes, of one file.
+    @ivar maxTotalSize: in bytes, of all files that are there.
+    """
+
+    folder: Path
+    maxFileSize: int = 1024 * _MEBIBYTE
+    maxTotalSize: int = 10 * 1024 * _MEBIBYTE
 
 
 @implementer(IPlugin, IP2PModule)

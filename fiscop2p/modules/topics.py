@@ -21,9 +21,10 @@ from twisted.logger import Logger, LogLevel
 
 from ..errors import (
     BandwidthExceeded,
+    DeliveryError,
     MalformedMessage,
     NoFollower,
-    PeerBusy,
+    PeerAbsent,
     TopicRequestFailed,
 )
 from ..identity import abridged
@@ -298,35 +299,23 @@ class _TopicRequest:
         self._refusal: BandwidthExceeded | None = None
 
     def askNext(self) -> None:
-        """Ask the next follower, or fail if there is none left."""
+        """Ask the next follower that can be asked, or fail if there is none left."""
         self._asked = None
-        if not self._followers:
-            self._giveUp()
-            return
-        session = self._followers.pop()
-        if session is None:
-            self._askOurselves()
-        elif session.closeReason is not None:
-            self._failed(session, "it has left")
-        elif not self._topics.isFollowedBy(self._message.topic, session):
-            self._failed(session, "it may not have the topic any more, or stopped following it")
-        elif self._mayLeave():
-            self._ask(session)
-        else:
-            # Our own subscribers cost no bandwidth.
-            self._followers = [follower for follower in self._followers if follower is None]
-            self.askNext()
-
-    def _mayLeave(self) -> bool:
-        """Whether there is bandwidth; that is asked once, however many followers are."""
-        if not self._isGranted:
+        while self._followers:
+            session = self._followers.pop()
+            if session is None:
+                self._askOurselves()
+                return
             try:
-                self._topics.acquireBandwidth(self._message.topic, len(self._request))
+                self._ask(session)
+                return
             except BandwidthExceeded as error:
                 self._refusal = error
-                return False
-            self._isGranted = True
-        return True
+                # Our own subscribers cost no bandwidth.
+                self._followers = [follower for follower in self._followers if follower is None]
+            except DeliveryError as error:
+                self._note(session, str(error))
+        self._giveUp()
 
     def _askOurselves(self) -> None:
         def once(settle: Callable[..., object], *result: object) -> None:
@@ -344,6 +333,12 @@ class _TopicRequest:
         )
 
     def _ask(self, session: ISession) -> None:
+        """
+        Ask a follower; whether there is bandwidth is asked once, however many followers are.
+
+        @raise DeliveryError: it cannot be asked.
+        """
+
         def answered(outcome: Outcome) -> None:
             if isinstance(outcome, Exception):
                 self._failed(session, str(outcome))
@@ -359,12 +354,16 @@ class _TopicRequest:
             self._code = response.result
             self._failed(session, f"it answered with code {response.result}")
 
-        try:
-            seq = session.request(AMOP, UNICAST, self._request, answered, self._timeout)
-        except PeerBusy as error:
-            self._failed(session, str(error))
-        else:
-            self._asked = session, seq
+        topic = self._message.topic
+        if session.closeReason is not None:
+            raise PeerAbsent("it has left")
+        if not self._topics.isFollowedBy(topic, session):
+            raise PeerAbsent("it may not have the topic any more, or stopped following it")
+        if not self._isGranted:
+            self._topics.acquireBandwidth(topic, len(self._request))
+            self._isGranted = True
+        seq = session.request(AMOP, UNICAST, self._request, answered, self._timeout)
+        self._asked = session, seq
 
     def _succeeded(self, answer: bytes) -> None:
         if not self.done.called:
@@ -376,8 +375,11 @@ class _TopicRequest:
         self.askNext()
 
     def _failed(self, session: ISession, why: str) -> None:
-        self._failures.append(f"node {abridged(session.nodeID)}: {why}")
+        self._note(session, why)
         self.askNext()
+
+    def _note(self, session: ISession, why: str) -> None:
+        self._failures.append(f"node {abridged(session.nodeID)}: {why}")
 
     def _giveUp(self) -> None:
         if self.done.called:

@@ -59,8 +59,9 @@ class StatisticsFile(Service):
     def stopService(self) -> None:
         """Write what is left, and nothing any more."""
         super().stopService()
-        self._loop.stop()
-        self._write()
+        if self._loop.running:
+            self._loop.stop()
+            self._write()
 
     def _write(self) -> None:
         now = self._now()

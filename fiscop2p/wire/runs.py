@@ -139,10 +139,11 @@ class AlikeRun:
         """
         size, count = self.headerSize, self.count
         behind = f"{self.payloadSize - head}s"
-        shifted = [(size + start, size + stop) for start, stop in spans]
-        same = _areColumnsSame(self._block, count, *shifted)
-        if same is not None:
-            return self.cutPayloads(f"{head}x{behind}") if same else None
+        if count > _TOGETHER:
+            shifted = [(size + start, size + stop) for start, stop in spans]
+            if _areColumnsQuicker(size + self.payloadSize, count, shifted):
+                isSame = _areColumnsSame(self._block, count, shifted)
+                return self.cutPayloads(f"{head}x{behind}") if isSame else None
         pattern, end, each = "", 0, len(spans) + 1
         for start, stop in spans:
             pattern += f"{start - end}x{stop - start}s"
@@ -193,7 +194,11 @@ def countAlike(data: bytes | memoryview, length: int, headerSize: int, count: in
     @param data: begins with C{count} times C{length} bytes, of which the first are a frame.
     """
     before = headerSize - SEQ_SIZE
-    if _areColumnsSame(memoryview(data)[: count * length], count, (0, before)):
+    if (
+        count > _TOGETHER
+        and _areColumnsQuicker(length, count, [(0, before)])
+        and _areColumnsSame(memoryview(data)[: count * length], count, [(0, before)])
+    ):
         return count
     heads = cutEach(f"{before}s{length - before}x", data, count)
     first = heads[0]
@@ -202,36 +207,40 @@ def countAlike(data: bytes | memoryview, length: int, headerSize: int, count: in
     return next(index for index, head in enumerate(heads) if head != first)
 
 
-def _areColumnsSame(block: memoryview, count: int, *spans: Span) -> bool | None:
+def _areColumnsQuicker(length: int, count: int, spans: Sequence[Span]) -> bool:
+    """Whether to look at columns takes less time than to cut frames of a length into parts."""
+    columns = sum([stop - start for start, stop in spans])
+    if _areWords(length, spans):
+        return columns // _WORD * _WORTH <= count
+    return columns * _WORTH <= count and length <= _SHORT
+
+
+def _areColumnsSame(block: memoryview, count: int, spans: Sequence[Span]) -> bool:
     """
     Whether what is there in the first of C{count} frames of one length is there in all: sees that
     by columns, so that no object is made for each frame.
 
     @param block: the frames.
-    @return: L{None} where to cut the frames takes less time.
     """
-    if count <= _TOGETHER:
-        return None
-    length, columns = len(block) // count, 0
-    isAligned = not length % _WORD
-    for start, stop in spans:
-        columns += stop - start
-        isAligned = isAligned and not (start % _WORD or stop % _WORD)
-    if isAligned and columns // _WORD * _WORTH <= count:
+    length = len(block) // count
+    if _areWords(length, spans):
         words, step = block.cast("I"), length // _WORD
         return all(
             words[column:-step:step] == words[column + step :: step]
             for start, stop in spans
             for column in range(start // _WORD, stop // _WORD)
         )
-    if columns * _WORTH > count or length > _SHORT:
-        return None
     flat = bytes(block)
     return all(
         flat[column::length] == flat[column : column + 1] * count
         for start, stop in spans
         for column in range(start, stop)
     )
+
+
+def _areWords(length: int, spans: Sequence[Span]) -> bool:
+    """Whether all columns are whole words, which are compared faster than bytes."""
+    return not length % _WORD and not any(at % _WORD for span in spans for at in span)
 
 
 def layAlike(header: bytes, seqs: range, payloads: Sequence[bytes]) -> bytearray:

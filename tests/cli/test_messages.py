@@ -15,10 +15,9 @@ from twisted.internet.threads import deferToThread
 
 from fiscop2p.admin import bench
 from fiscop2p.cli import sendfile
-from fiscop2p.config.files import FilesConfig
 from fiscop2p.interfaces import Message
 from fiscop2p.modules import files
-from fiscop2p.modules.files import FileReceiver
+from fiscop2p.modules.files import FileReceiver, FilesConfig
 from tests.cli.nodes import NodesTestCase, run
 from tests.temporary import temporaryFolder
 

@@ -74,8 +74,9 @@ class NotRunningTests(CommandTestCase):
         Path("config.ini").write_text("")
         self.assertComplaint(
             3,
-            "fiscop2p status: the node of config.ini is not running; start it, with its start.sh "
-            "or with: twistd -n fiscop2p --config config.ini",
+            "fiscop2p status: the node of config.ini is not running, or is part of an application, "
+            "which nobody can ask; start it, with its start.sh or with: "
+            "twistd -n --pidfile= fiscop2p --config config.ini",
             "status",
         )
         Path("file").write_text("x")

@@ -72,7 +72,7 @@ class WholeTests(ProcessTestCase):
         await self.ended(self.processes[0])
         status, output, complaints = await self.fiscop2p("status")
         self.assertEqual((status, output), (3, ""))
-        self.assertIn("is not running; start it", complaints)
+        self.assertIn("is not running, or is part of an application", complaints)
 
     async def test_fileOverADeath(self) -> None:
         """A file arrives although the node that takes it is killed on the way."""

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p.config.files import FilesConfig, readFiles
+from fiscop2p.config.files import readFiles
 from fiscop2p.config.known import readConfig, withoutEffect
+from fiscop2p.modules.files import FilesConfig
 from tests.temporary import temporaryFolder
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import NotConnectingError
 from twisted.internet.interfaces import IHostnameResolver
-from twisted.internet.protocol import ClientFactory, Protocol
+from twisted.internet.protocol import Protocol, ReconnectingClientFactory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -27,7 +27,7 @@ class CountingResolver:
         receiver.resolutionComplete()
 
 
-class Attempts(ClientFactory):
+class Attempts(ReconnectingClientFactory):
     """Writes down what it is told."""
 
     def __init__(self) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.access import AccessLists
@@ -66,6 +68,29 @@ class TwoNodesTests(LinesTestCase):
         self.assertSaid(r"info: onDisconnect,code=3,what=this node stops,nodeID=.{8}\.\.\..+")
         self.assertSaid(r"info: onDisconnect,code=3,what=the peer closed it,nodeID=.{8}\.\.\..+")
         self.other.startService()
+
+    def test_isSo(self) -> None:
+        """What a line tells is so when it is told: who reads it may act on it."""
+        self.network.path(self.one, self.other).cut()
+        self.network.advance(1)
+        reached: list[tuple[str, int]] = []
+
+        def act(event: Any) -> None:
+            what = event["log_format"].partition(",")[0]
+            if what in ("Connection established", "onDisconnect"):
+                (node,) = (n for n in self.network.nodes if n.nodeID != event["nodeID"])
+                reached.append((what, node.broadcast(b"x", protocolID=self.one.protocolID(1, 1))))
+
+        globalLogPublisher.addObserver(act)
+        self.addCleanup(globalLogPublisher.removeObserver, act)
+        self.network.heal(self.one, self.other)
+        self.network.advance(12)
+        self.assertEqual(reached, [("Connection established", 1)] * 2)
+        self.network.cut(self.one, self.other)
+        # What is sent to all on the line could be taken together with this.
+        self.one.broadcast(b"x", protocolID=self.one.protocolID(1, 1))
+        self.network.advance(0)
+        self.assertEqual(reached[2:], [("onDisconnect", 0)] * 2)
 
     def test_heartBeat(self) -> None:
         """Every ten seconds each node says how many are connected, from its start to its end."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from twisted.internet.defer import Deferred
+from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.errors import ListenError
@@ -222,6 +224,18 @@ class StopAndStartTests(SynchronousTestCase):
         self.assertIn(self.other.nodeID, self.one.registry)
         self.assertIn(self.one.nodeID, self.other.registry)
 
+    def test_requestsEndBeforeIt(self) -> None:
+        """Who waits for an answer is told before those who wait until the node has stopped."""
+        ends: list[str] = []
+        pid = self.one.protocolID(1, 100)
+        self.other.handle(pid, lambda _: Deferred())
+        asked = self.one.request(self.other.nodeID, b"?", protocolID=pid, timeout=600)
+        asked.addErrback(lambda failure: ends.append(failure.type.__name__))
+        self.network.advance(0.1)
+        self.one.stopService().addCallback(lambda _: ends.append("stopped"))
+        self.network.advance(10)
+        self.assertEqual(ends, ["PeerLeft", "stopped"])
+
     def test_stoppedWhenSomebodyJoins(self) -> None:
         """A node that is stopped by its own callback stays stopped."""
         joined: list[str] = []
@@ -240,6 +254,25 @@ class StopAndStartTests(SynchronousTestCase):
         self.assertEqual(set(states(self.one)), {AddressState.STOPPED})
         self.one.registry.joined.unsubscribe(stop)
         self.one.startService()
+
+    def test_stoppedWhenItDials(self) -> None:
+        """Who reads that an address is dialled may stop that, or add another one."""
+        self.one.stopService()
+        late, last = self.network.addNode(), self.network.addNode()
+        self.network.advance(5)
+
+        def act(event: LogEvent) -> None:
+            if event.get("endpoint") == str(late.settings.listen):
+                self.one.removePeer(late.settings.listen)
+                self.one.addPeer(last.settings.listen)
+
+        globalLogPublisher.addObserver(act)
+        self.addCleanup(globalLogPublisher.removeObserver, act)
+        self.one.addPeer(late.settings.listen)
+        self.one.startService()
+        self.network.advance(2)
+        self.assertNotIn(late.nodeID, self.one.registry)
+        self.assertIn(last.nodeID, self.one.registry)
 
     def test_stoppedTwice(self) -> None:
         """Each stop is told when all links are closed."""

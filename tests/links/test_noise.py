@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from twisted.logger import Logger, LogLevel
+from twisted.logger import LogEvent, Logger, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p.links.noise import MOST, Noise
+from fiscop2p.links.noise import MOST, PERIOD, Noise
 from fiscop2p.testing.clock import VirtualClock
 from tests.strangers import logLines
 
@@ -152,4 +152,19 @@ class NoiseTests(SynchronousTestCase):
         self.assertEqual(self.news()[2:], ["warn: refused b:2,repeated=1"])
         self.complain("b", 3)
         self.assertEqual(self.news(), ["warn: refused b:3"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_stoppedByWhoReads(self) -> None:
+        """Who reads a line may stop the node: each of the others is told once."""
+
+        def stop(event: LogEvent) -> None:
+            if "repeated" in event:
+                self.noise.stop()
+
+        for peer in "aabb":
+            self.complain(peer)
+        globalLogPublisher.addObserver(stop)
+        self.addCleanup(globalLogPublisher.removeObserver, stop)
+        self.clock.advance(PERIOD)
+        self.assertEqual(len(self.news()), 4)
         self.assertEqual(self.clock.getDelayedCalls(), [])

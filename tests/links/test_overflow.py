@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p.errors import PeerAbsent, PeerBusy, RequestTimeout
+from fiscop2p.errors import PeerAbsent, PeerBusy, PeerLeft, RequestTimeout
 from fiscop2p.interfaces import Message
 from fiscop2p.links.outbox import MOST_UNKNOWN, SMALL
 from fiscop2p.settings import Overflow, Settings
@@ -150,6 +150,21 @@ class RefuseTests(SlowReaderTestCase):
         self.resume()
         self.assertEqual(self.numbers(), list(range(taken)))
         self.assertTrue(self.send(b"again"))
+
+    def test_signOfLife(self) -> None:
+        """Who waits for a sign of life of a node that cannot be asked waits no longer than its
+        link stands."""
+        self.fill()
+        session, outcomes = self.node.registry.session(self.reader.nodeID), []
+        session.ping(outcomes.append)
+        self.network.advance(1)
+        self.assertEqual(outcomes, [])
+        self.network.cut(self.node, self.reader)
+        self.network.advance(0)
+        self.assertIsInstance(outcomes[0], PeerLeft)
+        self.network.heal(self.node, self.reader)
+        self.network.advance(10)
+        self.assertEqual(len(outcomes), 1)
 
 
 class CloseTests(SlowReaderTestCase):

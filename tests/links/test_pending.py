@@ -83,15 +83,15 @@ class PendingTests(RequestsTestCase):
         """The answer goes to the one who asked under its seq, and no time-out comes after it."""
         self.requests.add(2, 5)
         self.requests.add(3, 5)
-        self.assertEqual(len(self.pending), 2)
+        self.assertEqual(len(self.pending.requests), 2)
         self.clock.advance(1)
         self.assertTrue(self.requests.answer(3, b"three"))
         self.assertEqual(self.requests.ends, [(3, 1, b"three")])
-        self.assertEqual(len(self.pending), 1)
+        self.assertEqual(len(self.pending.requests), 1)
         self.assertTrue(self.requests.answer(2, b""))
         self.clock.advance(100)
         self.assertEqual(self.requests.ends, [(3, 1, b"three"), (2, 1, b"")])
-        self.assertEqual(len(self.pending), 0)
+        self.assertEqual(len(self.pending.requests), 0)
 
     def test_answerToNobody(self) -> None:
         """An answer that nobody waits for, or waits for any more, is said to be so."""
@@ -112,7 +112,7 @@ class PendingTests(RequestsTestCase):
         self.clock.advance(0.03)
         self.assertEnded((2, 2.5))
         self.assertIn("2.5 s", str(self.requests.ends[0][2]))
-        self.assertEqual(len(self.pending), 0)
+        self.assertEqual(len(self.pending.requests), 0)
 
     def test_deadlinesInAnyOrder(self) -> None:
         """Each has its own deadline, in whatever order they were added."""
@@ -151,7 +151,7 @@ class PendingTests(RequestsTestCase):
         for seq in range(2, 102):
             self.requests.add(seq, 1 + seq * 37 % 50)
             self.assertEqual(self.requests.timers, 1)
-        while len(self.pending):
+        while len(self.pending.requests):
             self.assertEqual(self.requests.timers, 1)
             self.clock.advance(0.7)
         self.assertEqual(self.requests.timers, 0)
@@ -184,7 +184,7 @@ class PendingTests(RequestsTestCase):
         self.requests.add(2, 1)
         self.requests.add(3, 2)
         self.pending.forget(2)
-        self.assertEqual(len(self.pending), 1)
+        self.assertEqual(len(self.pending.requests), 1)
         self.assertFalse(self.requests.answer(2, b""))
         self.clock.advance(10)
         self.assertEnded((3, 2))
@@ -218,7 +218,7 @@ class PendingTests(RequestsTestCase):
         self.requests.add(10_002, 10)
         self.clock.advance(11)
         self.assertEqual(self.requests.ended[-1], 10_002)
-        self.assertEqual((len(self.pending), self.requests.timers), (1, 1))
+        self.assertEqual((len(self.pending.requests), self.requests.timers), (1, 1))
 
     def test_failAll(self) -> None:
         """When the link ends, all are told why, in order, and nothing is left behind."""
@@ -227,7 +227,7 @@ class PendingTests(RequestsTestCase):
         error = PeerLeft("gone")
         self.pending.failAll(error)
         self.assertEqual(self.requests.ends, [(3, 0, error), (2, 0, error), (4, 0, error)])
-        self.assertEqual((len(self.pending), self.requests.timers), (0, 0))
+        self.assertEqual((len(self.pending.requests), self.requests.timers), (0, 0))
         self.clock.advance(100)
         self.assertEqual(len(self.requests.ends), 3)
 
@@ -246,7 +246,7 @@ class PendingTests(RequestsTestCase):
         self.requests.add(3, 1)
         self.pending.failAll(error)
         self.assertEqual(self.requests.ends, [(2, 0, error), (3, 0, error)])
-        self.assertEqual((len(self.pending), self.requests.timers), (1, 1))
+        self.assertEqual((len(self.pending.requests), self.requests.timers), (1, 1))
         self.clock.advance(3)
         self.assertEqual(self.requests.ended, [2, 3, 4])
 
@@ -370,4 +370,4 @@ class AnyRequestsTests(SynchronousTestCase):
             if outcome != b"answer":
                 self.assertGreaterEqual(time, deadlines[seq] - 1e-9)
                 self.assertLessEqual(time, deadlines[seq] + TOLERANCE)
-        self.assertEqual((len(requests.pending), requests.timers), (0, 0))
+        self.assertEqual((len(requests.pending.requests), requests.timers), (0, 0))

@@ -95,6 +95,43 @@ class RegistryTests(SynchronousTestCase):
         registry.remove(newer)
         self.assertTrue(isChanged())
 
+    def test_undoneByWhoIsTold(self) -> None:
+        """Who takes a node's link away when it joins does so for those, too, who hear it later."""
+        told: list[str] = []
+        self.registry.joined.subscribe(lambda _: self.registry.remove(self.session))
+        self.registry.joined.subscribe(lambda _: told.append("joined"))
+        self.registry.left.subscribe(lambda _: told.append("left"))
+        waiting = self.registry.whenConnected(LESS)
+        self.registry.add(self.session)
+        self.assertEqual(told, ["joined", "left"])
+        self.assertNoResult(waiting)
+
+    def test_waitingAgain(self) -> None:
+        """Those who wait for a node that the first of them loses go on waiting, also he himself."""
+        fired: list[str] = []
+
+        def lose(_: str) -> None:
+            self.registry.remove(self.session)
+            self.registry.whenConnected(LESS).addCallback(lambda _: fired.append("again"))
+
+        self.registry.whenConnected(LESS).addCallback(lose)
+        self.registry.whenConnected(LESS).addCallback(lambda _: fired.append("second"))
+        self.registry.add(self.session)
+        self.assertEqual(fired, [])
+        self.registry.add(FakeSession(LESS))
+        self.assertEqual(fired, ["second", "again"])
+
+    def test_lostWhileReplaced(self) -> None:
+        """Who ends a node's last link when its topics change finds no other in its place."""
+        spare = FakeSession(LESS)
+        self.registry.add(self.session)
+        self.registry.setTopics(self.session, ["a"])
+        self.registry.add(spare)
+        self.registry.topicsChanged.subscribe(lambda _: self.registry.remove(spare))
+        self.registry.remove(self.session)
+        self.assertEqual(list(self.registry), [])
+        self.assertEqual(self.told[-2:], ["topics []", "left 1"])
+
     def test_absent(self) -> None:
         """Nobody's session is an error that names the node; our own is told apart."""
         error = self.assertRaises(PeerAbsent, self.registry.session, GREATER)

@@ -11,9 +11,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p.config.files import FilesConfig
 from fiscop2p.errors import SetupError
-from fiscop2p.modules.files import FileReceiver, nameFault
+from fiscop2p.modules.files import FileReceiver, FilesConfig, nameFault
 from fiscop2p.modules.space import COUNT_AGAIN_AFTER, LEAST
 from fiscop2p.testing import MemoryNetwork
 from fiscop2p.wire.dialect import FILES

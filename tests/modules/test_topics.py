@@ -487,6 +487,13 @@ class RequestTopicTests(NetworkTestCase):
         self.assertEqual(self.successResultOf(asking), b"done")
         self.assertEqual(len(asked), 1)
 
+    def test_thousandsHaveLeft(self) -> None:
+        """However many followers have left, the request comes to its end."""
+        session = self.a.registry.session(self.b.nodeID)
+        self.patch(self.a.registry, "sessionsFollowing", lambda _: 2000 * [session])
+        session.abort(CloseReason.LOST)
+        self.failureResultOf(self.ask(), TopicRequestFailed)
+
 
 class WireTests(NetworkTestCase):
     """AMOP as FISCO BCOS nodes and SDKs speak it."""

@@ -82,6 +82,11 @@ class StatisticsFileTests(SynchronousTestCase):
         self.assertEqual(self.lines()[1:], [end])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_notStarted(self) -> None:
+        """It may be stopped, too, if what was to be started before it could not be."""
+        self.file.stopService()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_unwritable(self) -> None:
         """A file that cannot be written is said each time; its figures come when it can."""
         lines = logLines(self)
