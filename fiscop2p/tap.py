@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,11 @@ def _node(options: Options) -> IService:
             module.attach(daemon.node)
         except HandlerTaken as error:
             raise SetupError(f"module {module.name}: {error}") from None
-    root = _Root(lambda: _observer(loadConfig(options["config"]), options), options)
+    root = _Root(
+        _observer(config, options),
+        lambda: _observer(loadConfig(options["config"]), options),
+        options,
+    )
     daemon.setServiceParent(root)
     LostAccess(
         (config.path, *config.credentials.sources), _foldersToFill(config, options)
@@ -100,7 +105,8 @@ def _node(options: Options) -> IService:
 def _demo(options: Options) -> IService:
     from twisted.internet import reactor
 
-    root = _Root(lambda: makeObserver("warning", None), options)
+    make = partial(makeObserver, "warning", None)
+    root = _Root(make(), make, options)
     Demo(options["tls"], bool(options["once"]), reactor).setServiceParent(root)
     return root
 
@@ -153,11 +159,16 @@ class _Root(MultiService):
 
     _log = Logger()
 
-    def __init__(self, makeObserver: Callable[[], ILogObserver | None], options: Options) -> None:
+    def __init__(
+        self,
+        observer: ILogObserver | None,
+        makeObserver: Callable[[], ILogObserver | None],
+        options: Options,
+    ) -> None:
         from twisted.internet import reactor
 
         super().__init__()
-        self._logSwitch = LogSwitch(makeObserver, reactor)
+        self._logSwitch = LogSwitch(observer, makeObserver, reactor)
         twistd: dict[str, Any] = options.parent or {}
         self._inForeground = bool(twistd.get("nodaemon"))
 

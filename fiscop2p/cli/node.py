@@ -16,7 +16,7 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
 
-from ..config import loadConfig
+from ..config import NodeConfig, loadConfig
 from ..daemon import Daemon
 from ..errors import SetupError
 from ..logs import LOG_FORMS, LogSwitch, nodeObserver
@@ -100,7 +100,11 @@ class _Process:
         self._reactor: Any = reactor
         config = loadConfig(options["config"])
         self._daemon = Daemon(config, options["tls"], reactor, options["port"])
-        self._logSwitch = LogSwitch(self._makeObserver, reactor)
+        self._logSwitch = LogSwitch(
+            self._makeObserver(config),
+            lambda: self._makeObserver(loadConfig(options["config"])),
+            reactor,
+        )
 
     def run(self) -> None:
         """
@@ -132,7 +136,5 @@ class _Process:
         except ReactorNotRunning:
             pass  # It was told before.
 
-    def _makeObserver(self) -> ILogObserver:
-        return nodeObserver(
-            loadConfig(self._options["config"]).logging, self._options["log-format"]
-        )
+    def _makeObserver(self, config: NodeConfig) -> ILogObserver:
+        return nodeObserver(config.logging, self._options["log-format"])

@@ -59,9 +59,9 @@ _STREAM: Final = 16 * 1024
 
 _PIECES_OF_ANSWERS: Final = 2 * 32
 
-_BEFORE_A_FRAME: Final = (
-    "before it has sent anything; is this node on a black list or a revocation list of its, or not "
-    "on its white list?"
+_NOTHING_SENT: Final = (
+    "it has sent nothing yet; does it hold another link to this node, or refuse it by one of its "
+    "lists?"
 )
 
 _NO_REQUESTS: Final[dict[int, Any]] = {}
@@ -291,10 +291,10 @@ class PeerProtocol(OutgoingFrames):
         if self.identity is None:
             return CloseReason.HANDSHAKE_FAILED, str(error)
         # The end of a link that a list forbids, or that has a double, looks the same to us.
-        detail = "" if self.proven else _BEFORE_A_FRAME
+        hint = () if self.proven else (_NOTHING_SENT,)
         if isinstance(error, ConnectionDone):
-            return CloseReason.PEER_CLOSED, detail
-        return CloseReason.LOST, words or detail or reason.getErrorMessage()
+            return CloseReason.PEER_CLOSED, "".join(hint)
+        return CloseReason.LOST, " ".join((words or reason.getErrorMessage(), *hint))
 
     def _makeRoom(self) -> None:
         """

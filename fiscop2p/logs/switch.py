@@ -21,13 +21,18 @@ class LogSwitch:
 
     _log = Logger()
 
-    def __init__(self, make: Callable[[], ILogObserver | None], reactor: Any) -> None:
+    def __init__(
+        self,
+        observer: ILogObserver | None,
+        make: Callable[[], ILogObserver | None],
+        reactor: Any,
+    ) -> None:
         """
-        @param make: makes what writes the log, from what the file says by then.
+        @param observer: writes the log from the start.
+        @param make: makes another one, from what the file says by then.
         @param reactor: is called by the signal.
-        @raise SetupError: something in the file is wrong.
         """
-        self.observer = make()
+        self.observer = observer
         self._make = make
         self._reactor = reactor
 

@@ -104,8 +104,11 @@ def decodeTopicBody(data: bytes) -> tuple[str, bytes]:
 
 
 def decodeAnswer(data: bytes) -> bytes:
-    """Take the content out of an answer, which normally has a topic body, and else is nothing but
-    content."""
+    """
+    Take the content out of an answer.
+
+    @param data: normally a topic body; where it is none, it is nothing but content.
+    """
     try:
         return _splitTopicBody(data)[1]
     except MalformedMessage:

@@ -319,7 +319,23 @@ class StrangersTests(StrangersTestCase):
         endpoint = re.escape(f"{STRANGER}:{PORT}")
         self.assertSaid(
             rf"warn: doRead failed,endpoint={endpoint},nodeID=.{{8}}\.\.\.,"
-            "message=the peer closed it: before it has sent anything; is this node on a .*"
+            "message=the peer closed it: it has sent nothing yet; does it hold another link .*"
+        )
+
+    def test_dialledPeerAborts(self) -> None:
+        """One that ends the link by force is told with what the transport says of it, too."""
+
+        class Aborting(Stranger):
+            def handshakeCompleted(self) -> None:
+                self.transport.abortConnection()
+
+        context = looseContext(False, self.network.agency.issueNode("node9"), self.folder)
+        listen(self.network, context, Aborting())
+        self.node.addPeer(Address(STRANGER, PORT))
+        self.network.advance(30)
+        self.assertSaid(
+            "warn: doRead failed,.*,message=the connection was lost: Connection .* "
+            "it has sent nothing yet; .*"
         )
 
     def test_memberLeavesAtOnce(self) -> None:
@@ -332,7 +348,7 @@ class StrangersTests(StrangersTestCase):
         self.network.advance(0.1)
         self.assertEqual(self.matching("^warn"), [])
         self.assertSaid(
-            "debug: .drop. closing remote .*,reason=the peer closed it: before .*,endpoint=.*"
+            "debug: .drop. closing remote .*,reason=the peer closed it: it has .*,endpoint=.*"
         )
 
     def test_countSurvivesStop(self) -> None:
