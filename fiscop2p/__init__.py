@@ -29,10 +29,10 @@ from .identity import Credentials, Identity, loadCredentials
 from .interfaces import INode, IP2PModule, Message
 from .links.factories import AddressState, AddressStatus, PeerClientFactory, PeerServerFactory
 from .links.history import LinkRecord
-from .links.reasons import CloseReason
 from .links.registry import PeerRegistry
 from .links.session import PeerProtocol
 from .monotonic import useMonotonicTime
+from .reasons import CloseReason
 from .service import P2PService, makeNode
 from .settings import Address, Overflow, Settings
 from .wire.blocksync import SyncStatus

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import Attribute, Interface
 
 from .errors import DeliveryError
+from .reasons import CloseReason
 from .wire.frames import EncodedFrame
 from .wire.runs import Run
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     )
 
     from .identity import Identity
-    from .links.reasons import CloseReason
 
 
 @dataclass(slots=True)

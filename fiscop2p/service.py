@@ -23,18 +23,18 @@ from .events import Event
 from .expiry import ExpiryWarnings
 from .identity import Credentials, Identity, abridged
 from .interfaces import Answered, Failed, Handler, INode, IPeerTLS, ManyHandler
-from .links.bulk import BulkSender
 from .links.delivery import EachMessage, ManyMessages
 from .links.factories import AddressStatus
 from .links.links import Links
-from .links.outbox import MOST_UNKNOWN
-from .links.reasons import CloseReason
 from .links.registry import PeerRegistry
 from .memory import keepFreedMemory
 from .modules.blocks import PeerBlocks
 from .modules.private import PrivateTopics
 from .modules.status import NodeStatus
 from .modules.topics import Topics
+from .reasons import CloseReason
+from .sending.bulk import BulkSender
+from .sending.outbox import MOST_UNKNOWN
 from .settings import Address, Settings
 from .sync import SeqSync
 from .tls import chooseTLS

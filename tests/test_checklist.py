@@ -18,7 +18,7 @@ from fiscop2p.config.values import dialectOf, version
 from fiscop2p.errors import NotListed, PeerAbsent
 from fiscop2p.identity import isNodeID
 from fiscop2p.links.factories import AddressState
-from fiscop2p.links.reasons import CloseReason
+from fiscop2p.reasons import CloseReason
 from fiscop2p.settings import Address, Settings
 from fiscop2p.testing import MemoryNetwork
 from fiscop2p.testing.network import PORT

@@ -15,7 +15,7 @@ from fiscop2p.errors import (
     TopicRequestFailed,
 )
 from fiscop2p.interfaces import INode, Message
-from fiscop2p.links.reasons import CloseReason
+from fiscop2p.reasons import CloseReason
 from fiscop2p.settings import Settings
 from fiscop2p.testing import MemoryNetwork
 from tests.strangers import logLines

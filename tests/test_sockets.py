@@ -12,7 +12,7 @@ from twisted.trial.unittest import TestCase
 from fiscop2p.chain.authority import Authority
 from fiscop2p.errors import PeerBusy
 from fiscop2p.identity import loadCredentials
-from fiscop2p.links.reasons import CloseReason
+from fiscop2p.reasons import CloseReason
 from fiscop2p.service import P2PService, makeNode
 from fiscop2p.settings import Address, Settings
 from fiscop2p.testing.network import writeCredentials

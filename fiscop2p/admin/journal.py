@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ..identity import Identity
 from ..interfaces import ISession, Message
-from ..links.reasons import CloseReason
+from ..reasons import CloseReason
 from ..service import P2PService
 from ..wire.syncing import shownTopic
 

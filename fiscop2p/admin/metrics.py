@@ -26,7 +26,7 @@ from prometheus_client.registry import Collector
 
 from ..links.counts import ACCEPTED, Histogram
 from ..links.factories import AddressState
-from ..links.reasons import CloseReason
+from ..reasons import CloseReason
 from ..service import P2PService
 from ..traffic.volume import Volume
 from ..version import ownVersion

@@ -9,8 +9,8 @@ from typing import Final
 from twisted.internet.interfaces import IReactorTime
 
 from ..interfaces import ISession
+from ..reasons import CloseReason
 from ..settings import Settings
-from .reasons import CloseReason
 
 _BURST: Final = 2.0
 """Seconds whose links may be taken at a time."""

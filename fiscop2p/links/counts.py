@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+from ..reasons import CloseReason
 from ..traffic.volume import Volume
-from .reasons import CloseReason
 
 ACCEPTED: Final = "accepted"
 """The outcome of a handshake by which a peer is let in."""

@@ -18,9 +18,9 @@ from twisted.internet.protocol import (
 from twisted.python.failure import Failure
 
 from ..interfaces import ILinks, ISession
+from ..reasons import CloseReason
 from ..settings import Address
 from .connector import EndpointConnector, clientEndpoint
-from .reasons import CloseReason
 
 
 class AddressState(Enum):

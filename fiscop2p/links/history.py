@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..interfaces import ISession
+from ..reasons import CloseReason
 from ..settings import Address
-from .reasons import CloseReason
 
 LINKS_KEPT: Final = 20
 """How many links of a node are remembered."""

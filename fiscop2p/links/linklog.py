@@ -13,9 +13,9 @@ from twisted.logger import Logger, LogLevel
 
 from ..identity import abridged
 from ..interfaces import ILinks, ISession
+from ..reasons import CloseReason
 from ..settings import Address
 from .noise import PERIOD
-from .reasons import CloseReason
 
 _host = Logger(namespace="fiscop2p.links.host")
 _session = Logger(namespace="fiscop2p.links.session")

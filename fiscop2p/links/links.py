@@ -15,6 +15,9 @@ from ..errors import NotListed, PeerRefused, SelfConnection
 from ..events import Event
 from ..identity import Identity, abridged
 from ..interfaces import ILinks, IPeerTLS, ISession, ModuleReceiver, Receiver
+from ..reasons import CloseReason
+from ..sending.sheaf import Sheaves
+from ..sending.turn import Turn
 from ..settings import Address, Settings
 from ..traffic.limiter import RateLimiter, bandwidthLimiter
 from ..traffic.statistics import Statistics
@@ -29,11 +32,8 @@ from .factories import AddressState, AddressStatus, PeerClientFactory, PeerServe
 from .linklog import LinkLog
 from .listening import listen
 from .noise import Noise
-from .reasons import CloseReason
 from .registry import PeerRegistry
 from .session import PeerProtocol
-from .sheaf import Sheaves
-from .turn import Turn
 from .watch import LinkWatch
 
 COUNT_INTERVAL: Final = 10.0
@@ -96,7 +96,7 @@ class Links:
         self.turn = Turn(reactor)
         self.attention = Attention(reactor)
         self.encode = FrameEncoder(settings.dialect, settings.compress, settings.maxFrameLength)
-        self.sheaves = Sheaves(self, registry)
+        self.sheaves = Sheaves(self)
         self._nextSeq = _FIRST_SEQ
         self.sessionOpened: Event[ISession] = Event()
         self.sessionClosed: Event[ISession] = Event()

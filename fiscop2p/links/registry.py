@@ -12,8 +12,8 @@ from ..errors import PeerAbsent
 from ..events import Event
 from ..identity import abridged
 from ..interfaces import ISession, Outcome
+from ..reasons import CloseReason
 from .history import LinkHistory, LinkRecord
-from .reasons import CloseReason
 
 _MOST_SPARES = 2
 

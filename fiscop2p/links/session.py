@@ -32,15 +32,15 @@ from ..interfaces import (
     ISession,
     Outcome,
 )
+from ..reasons import CloseReason
+from ..sending.dropping import DroppingOutbox
+from ..sending.outgoing import OutgoingFrames
 from ..settings import Address, Overflow
 from ..wire.dialect import AMOP, TOPIC
 from ..wire.frames import FrameParser, Header
 from ..wire.runs import Run
 from ..wire.syncing import REQUEST_STATE
-from .dropping import DroppingOutbox
-from .outgoing import OutgoingFrames
 from .pending import PendingRequests
-from .reasons import CloseReason
 
 CLOSE_GRACE: Final = 5.0
 """Seconds that the peer has to take what is queued when we close a link."""

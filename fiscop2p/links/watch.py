@@ -6,10 +6,10 @@ from contextlib import suppress
 
 from ..errors import PeerBusy
 from ..interfaces import ISession
+from ..reasons import CloseReason
 from ..settings import Settings
 from ..wire.dialect import TOPIC
 from ..wire.syncing import REQUEST_STATE
-from .reasons import CloseReason
 from .session import PROBE_TIMEOUT
 
 

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from twisted.trial.unittest import SkipTest
 
 from fiscop2p.admin import routes
-from fiscop2p.links.reasons import CloseReason
+from fiscop2p.reasons import CloseReason
 from tests.admin.asking import AdminTestCase
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from cramjam import snappy
 
-from fiscop2p.links.reasons import CloseReason
+from fiscop2p.reasons import CloseReason
 from fiscop2p.testing import MemoryNetwork
 from fiscop2p.wire.dialect import COMPRESSED, RC2
 from fiscop2p.wire.frames import MAX_FRAME_LENGTH

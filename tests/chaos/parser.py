@@ -11,7 +11,7 @@ from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 
 from fiscop2p.errors import WireError
 from fiscop2p.interfaces import Message
-from fiscop2p.links.reasons import CloseReason
+from fiscop2p.reasons import CloseReason
 from fiscop2p.settings import Settings
 from fiscop2p.testing import MemoryNetwork
 from fiscop2p.wire.dialect import AMOP, COMPRESSED, NODE_STATUS, RC1, RC2, TOPIC, Dialect

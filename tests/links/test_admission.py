@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.links.admission import Admission
 from fiscop2p.links.factories import PeerServerFactory
-from fiscop2p.links.reasons import CloseReason
+from fiscop2p.reasons import CloseReason
 from fiscop2p.settings import Address, Settings
 from fiscop2p.testing import MemoryNetwork, VirtualClock
 from fiscop2p.testing.network import PORT

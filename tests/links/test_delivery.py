@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from fiscop2p.errors import PeerLeft, RequestTimeout
 from fiscop2p.interfaces import Answer, Message
 from fiscop2p.links.delivery import eachFrame
-from fiscop2p.links.reasons import CloseReason
+from fiscop2p.reasons import CloseReason
 from fiscop2p.testing import MemoryNetwork
 from fiscop2p.wire.runs import LooseRun
 from tests.test_service import NetworkTestCase

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.access import AccessLists
 from fiscop2p.links.history import LINKS_KEPT, NODES_KEPT, LinkHistory
-from fiscop2p.links.reasons import CloseReason
+from fiscop2p.reasons import CloseReason
 from fiscop2p.settings import Address, Settings
 from fiscop2p.testing import MemoryNetwork
 from fiscop2p.testing.network import PORT

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.errors import ListenError
 from fiscop2p.links.factories import AddressState
-from fiscop2p.links.reasons import CloseReason
+from fiscop2p.reasons import CloseReason
 from fiscop2p.service import P2PService
 from fiscop2p.settings import Address
 from fiscop2p.testing import MemoryNetwork

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.interfaces import Message
-from fiscop2p.links.reasons import CloseReason
+from fiscop2p.reasons import CloseReason
 from fiscop2p.settings import Settings
 from fiscop2p.testing import MemoryNetwork
 from fiscop2p.wire.dialect import RC2

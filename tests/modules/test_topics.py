@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from fiscop2p.errors import BandwidthExceeded, EncodingError, NoFollower, TopicRequestFailed
 from fiscop2p.interfaces import ISession, Message
 from fiscop2p.links.delivery import eachFrame
-from fiscop2p.links.reasons import CloseReason
+from fiscop2p.reasons import CloseReason
 from fiscop2p.traffic.limiter import RateLimiter
 from fiscop2p.wire.amop import ChannelMessage, encodeTopicBody, encodeTopicMessage
 from fiscop2p.wire.dialect import AMOP

@@ -19,7 +19,7 @@ from fiscop2p.errors import (
     UndecodablePayload,
     WireError,
 )
-from fiscop2p.links.reasons import CloseReason
+from fiscop2p.reasons import CloseReason
 from fiscop2p.testing import MemoryNetwork
 from fiscop2p.wire import compression
 from fiscop2p.wire.amop import ChannelMessage, decodeTopicBody, encodeTopicBody

@@ -1,5 +1,5 @@
 """
-Tests for L{fiscop2p.links.turn}.
+Tests for L{fiscop2p.sending.turn}.
 """
 
 from __future__ import annotations

@@ -9,10 +9,9 @@ from ..interfaces import ILinks, ISession
 from ..wire.frames import EncodedFrame, checkedPayload
 from .outbox import LARGE, MOST_LARGER, MOST_UNKNOWN, SMALL
 from .posting import Posting
-from .registry import PeerRegistry
 
 Audience: TypeAlias = Mapping[str, ISession]
-"""Those of a L{PeerRegistry} that are connected, or follow a topic: sessions by node ID."""
+"""Those of the registry that are connected, or follow a topic: sessions by node ID."""
 
 _ENOUGH: Final = 8
 """With fewer messages in it, a sheaf costs more than it saves."""
@@ -26,7 +25,7 @@ class Sheaf(Posting):
 
     @ivar sessions: whose links these are.
     @ivar audience: where they were found.
-    @ivar version: L{PeerRegistry.version} by then.
+    @ivar version: the registry's by then.
     @ivar count: how many messages are bound; 0 until they are.
     @ivar reached: how many of the links took it when it was begun: not those whose peers read too
         slowly, or that end.
@@ -105,14 +104,14 @@ class Sheaves:
     are queued link by link until the turn ends, and so are those that are compressed or large.
     """
 
-    def __init__(self, links: ILinks, registry: PeerRegistry) -> None:
+    def __init__(self, links: ILinks) -> None:
         """
-        @param links: encodes messages, and knows the turn.
-        @param registry: where audiences are found.
+        @param links: encodes messages, and knows the turn and the registry, where audiences are
+            found.
         """
         self._links = links
         self._turn = links.turn
-        self._registry = registry
+        self._registry = links.registry
         self._mostPlain = links.encode.mostPlain
         self._mostShared = min(links.encode.most, LARGE - 1)
 

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.chain.authority import SECP256K1
 from fiscop2p.interfaces import Message
-from fiscop2p.links.reasons import CloseReason
+from fiscop2p.reasons import CloseReason
 from fiscop2p.settings import Settings
 from fiscop2p.testing import MemoryNetwork
 from tests.strangers import logLines

@@ -1,5 +1,5 @@
 """
-Tests for L{fiscop2p.links.sheaf}, and for what L{fiscop2p.links.turn} does with it.
+Tests for L{fiscop2p.sending.sheaf}, and for what L{fiscop2p.sending.turn} does with it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.errors import EncodingError, PeerBusy
 from fiscop2p.interfaces import Message
-from fiscop2p.links import sheaf
-from fiscop2p.links.outbox import LARGE, MOST_LARGER, MOST_UNKNOWN
-from fiscop2p.links.reasons import CloseReason
+from fiscop2p.reasons import CloseReason
+from fiscop2p.sending import sheaf
+from fiscop2p.sending.outbox import LARGE, MOST_LARGER, MOST_UNKNOWN
 from fiscop2p.service import P2PService
 from fiscop2p.settings import Overflow, Settings
 from fiscop2p.testing import MemoryNetwork

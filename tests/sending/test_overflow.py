@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.errors import PeerAbsent, PeerBusy, PeerLeft, RequestTimeout
 from fiscop2p.interfaces import Message
-from fiscop2p.links.outbox import MOST_UNKNOWN, SMALL
+from fiscop2p.sending.outbox import MOST_UNKNOWN, SMALL
 from fiscop2p.settings import Overflow, Settings
 from fiscop2p.testing import MemoryNetwork
 from tests.strangers import logLines

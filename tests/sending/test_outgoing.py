@@ -14,8 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.errors import EncodingError
 from fiscop2p.interfaces import Message
-from fiscop2p.links.outbox import LARGE, MOST_LARGER, MOST_UNKNOWN, SMALL, Outbox
-from fiscop2p.links.reasons import CloseReason
+from fiscop2p.reasons import CloseReason
+from fiscop2p.sending.outbox import LARGE, MOST_LARGER, MOST_UNKNOWN, SMALL, Outbox
 from fiscop2p.service import P2PService
 from fiscop2p.settings import Overflow, Settings
 from fiscop2p.testing import MemoryNetwork

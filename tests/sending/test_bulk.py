@@ -17,9 +17,9 @@ from zope.interface.verify import verifyObject
 from fiscop2p.errors import EncodingError, PeerAbsent
 from fiscop2p.events import Event
 from fiscop2p.interfaces import Message
-from fiscop2p.links.bulk import BulkSender
-from fiscop2p.links.reasons import CloseReason
-from fiscop2p.links.room import HIGH_WATER, Room
+from fiscop2p.reasons import CloseReason
+from fiscop2p.sending.bulk import BulkSender
+from fiscop2p.sending.room import HIGH_WATER, Room
 from fiscop2p.settings import Settings
 from fiscop2p.testing import MemoryNetwork
 

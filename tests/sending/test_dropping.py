@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p.links.dropping import DroppingOutbox
-from fiscop2p.links.outbox import LARGE, SLICE
+from fiscop2p.sending.dropping import DroppingOutbox
+from fiscop2p.sending.outbox import LARGE, SLICE
 from fiscop2p.wire.dialect import RC1, RC2, Dialect
 from fiscop2p.wire.frames import Header
 from tests.messages import MessageParser, Said

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fiscop2p.links.outbox import LARGE, MOST_TAKEN, SLICE, Outbox
+from fiscop2p.sending.outbox import LARGE, MOST_TAKEN, SLICE, Outbox
 
 SIZES = st.sampled_from([0, 1, 100, 32 * 1024 - 1, 32 * 1024, SLICE, SLICE + 1, 2 * SLICE + 7])
 

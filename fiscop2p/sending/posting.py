@@ -13,7 +13,7 @@ class Posting:
     Messages of one kind that are sent one after another in a turn.
 
     Who has one more, in C{bytes} of no more than L{most}, may append it to L{payloads} without
-    asking anybody, up to L{MOST_UNKNOWN<fiscop2p.links.outbox.MOST_UNKNOWN>}: then a link is to
+    asking anybody, up to L{MOST_UNKNOWN<fiscop2p.sending.outbox.MOST_UNKNOWN>}: then a link is to
     L{gather<fiscop2p.interfaces.IOutgoing.gather>}.
 
     It is opened by the first message, and closed before anything else is queued, or the turn ends.

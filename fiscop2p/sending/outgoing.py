@@ -9,8 +9,8 @@ from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
 from ..interfaces import ILinks, IOutgoing
+from ..reasons import CloseReason
 from .queueing import FrameQueue
-from .reasons import CloseReason
 from .room import Room
 
 

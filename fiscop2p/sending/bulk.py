@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from ..identity import abridged
 from ..interfaces import ILinks, ISession
-from .reasons import CloseReason
+from ..reasons import CloseReason
 
 _HARMLESS: Final = (CloseReason.DUPLICATE, CloseReason.PEER_CLOSED)
 

@@ -6,7 +6,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ..interfaces import IOutgoing
-from .reasons import CloseReason
+from ..reasons import CloseReason
 from .sheaf import Sheaf
 
 

@@ -9,11 +9,11 @@ from typing import Final
 
 from ..errors import PeerBusy
 from ..interfaces import ILinks
+from ..reasons import CloseReason
 from ..traffic.volume import Volume
 from ..wire.frames import EncodedFrame, checkedPayload
 from .outbox import LARGE, MOST_LARGER, MOST_UNKNOWN, SMALL, Outbox
 from .posting import Posting
-from .reasons import CloseReason
 from .sheaf import Sheaf
 
 _MOST_PIECES: Final = 2 * MOST_UNKNOWN
