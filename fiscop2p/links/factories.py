@@ -90,7 +90,7 @@ class PeerClientFactory(ReconnectingClientFactory):
     @ivar address: the address.
     @ivar state: what it is doing.
     @ivar nodeID: the node that was last met there, or empty.
-    @ivar host: the IP address where it was, or empty.
+    @ivar host: the IP address where it was then, or empty.
     @ivar lastError: why the last attempt or link ended, in words, or empty.
     """
 
@@ -167,19 +167,25 @@ class PeerClientFactory(ReconnectingClientFactory):
         """The link has ended, in whatever stage."""
         if self.state is AddressState.STOPPED:
             return
-        self.nodeID = session.nodeID or self.nodeID
+        if session.nodeID:
+            self.nodeID, self.host = session.nodeID, session.address.host
         if session.closeReason is CloseReason.OURSELVES:
             self._rest(AddressState.OURSELVES)
             return
-        if session.proven or self.nodeID not in self._links.registry:
+        isElsewhere = session.nodeID in self._links.registry
+        if session.proven or not isElsewhere:
             self.lastError = session.closeReason.words(session.closeDetail)
-        self.clientConnectionLost(self.connector, connectionDone)
+        if isElsewhere:
+            # It was met here, whatever host its other link comes from.
+            self._rest(AddressState.ELSEWHERE)
+        else:
+            self.clientConnectionLost(self.connector, connectionDone)
 
     # When to try again.
 
     def retry(self, connector: IConnector | None = None) -> None:
         """Try again after a wait, unless the node is connected by another link."""
-        if self.nodeID in self._links.registry:
+        if self._isElsewhere():
             self._rest(AddressState.ELSEWHERE)
             return
         longest = self.delay
@@ -191,7 +197,8 @@ class PeerClientFactory(ReconnectingClientFactory):
 
     def nodeJoined(self) -> None:
         """The node of this address is connected."""
-        if self.state in (AddressState.WAITING, AddressState.CONNECTING):
+        isTrying = self.state in (AddressState.WAITING, AddressState.CONNECTING)
+        if isTrying and self._isElsewhere():
             self._rest(AddressState.ELSEWHERE)
 
     def nodeLeft(self) -> None:
@@ -199,6 +206,14 @@ class PeerClientFactory(ReconnectingClientFactory):
         if self.state is AddressState.ELSEWHERE:
             self.resetDelay()
             self.retry()
+
+    def _isElsewhere(self) -> bool:
+        """
+        Whether the node is connected by another link, from the host where it was met: from another
+        one it may have moved, and its place have been taken.
+        """
+        session = self._links.registry.find(self.nodeID)
+        return session is not None and session.address.host == self.host
 
     def _rest(self, state: AddressState) -> None:
         self.stopTrying()

@@ -12,9 +12,10 @@ from fiscop2p.errors import ListenError
 from fiscop2p.links.factories import AddressState
 from fiscop2p.reasons import CloseReason
 from fiscop2p.service import P2PService
-from fiscop2p.settings import Address
+from fiscop2p.settings import Address, Settings
 from fiscop2p.testing import MemoryNetwork
 from fiscop2p.testing.fabric import MemoryReactor
+from fiscop2p.testing.identities import AssertedTLS, inventedIdentity
 from fiscop2p.testing.network import PORT
 from fiscop2p.wire.dialect import RC2
 from tests.strangers import STRANGER, Stranger, listen, looseContext
@@ -108,6 +109,60 @@ class MeshTests(SynchronousTestCase):
         self.network.advance(10)
         self.assertEqual(len(other.registry), 3)
         self.assertIn(other.nodeID, one.registry)
+
+    def test_placeOfAMovedNodeIsDialled(self) -> None:
+        """Where a node lived that has moved, and dials us from there, its successor is found."""
+        network = self.network
+        one, moving = network.nodes[:2]
+        moving.stopService()
+        network.advance(5)
+        reactor = MemoryReactor(network.fabric, "10.0.9.9")
+        moved = P2PService(
+            moving.identity,
+            moving._links.tls,
+            Settings(listen=Address("10.0.9.9", PORT), peers=(one.settings.listen,)),
+            reactor=reactor,
+        )
+        moved.startService()
+        self.addCleanup(moved.stopService)
+        network.advance(20)
+        self.assertIn(moving.nodeID, one.registry)
+        self.assertEqual(states(one)[1], AddressState.WAITING)
+        identity = inventedIdentity("successor")
+        successor = P2PService(
+            identity,
+            AssertedTLS(identity),
+            Settings(listen=moving.settings.listen),
+            reactor=MemoryReactor(network.fabric, moving.settings.listen.host),
+        )
+        successor.startService()
+        self.addCleanup(successor.stopService)
+        network.advance(15)
+        self.assertEqual(states(one)[1], AddressState.CONNECTED)
+        self.assertEqual(one.addresses()[1].nodeID, successor.nodeID)
+
+    def test_nodeOfTwoHosts(self) -> None:
+        """A node that listens at one host and dials from another is met there once, no more."""
+        network = self.network
+        one, other = network.nodes[:2]
+        other.stopService()
+        network.advance(5)
+        reactor = MemoryReactor(network.fabric, "10.0.9.9")
+        there = MemoryReactor(network.fabric, other.settings.listen.host)
+        reactor.listenTCP = there.listenTCP
+        again = P2PService(
+            other.identity,
+            other._links.tls,
+            Settings(listen=other.settings.listen, peers=(one.settings.listen,)),
+            reactor=reactor,
+        )
+        again.startService()
+        self.addCleanup(again.stopService)
+        network.advance(20)
+        self.assertIn(states(one)[1], (AddressState.CONNECTED, AddressState.ELSEWHERE))
+        dialled = one.links.tally.dials
+        network.advance(120)
+        self.assertEqual(one.links.tally.dials, dialled)
 
     def test_stoppedNodeIsSilent(self) -> None:
         """After a stop nothing goes on: no timer, no link, no attempt."""
