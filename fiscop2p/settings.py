@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from enum import Enum
 from ipaddress import ip_address
-from typing import NamedTuple
+from math import inf
+from typing import Any, Final, NamedTuple
 
 from .errors import SetupError
 from .wire.dialect import RC2, Dialect
@@ -92,6 +94,8 @@ class Settings:
     """
     How a node behaves; times are in seconds, sizes in bytes.
 
+    What makes no sense is refused by a L{SetupError} that names it.
+
     @ivar listen: where it listens; port 0 takes a free one.
     @ivar endpoint: where it listens instead, in the words of Twisted's server endpoints, say
         C{systemd:domain=INET:index=0} for a socket that systemd hands over; L{None} for C{listen}.
@@ -152,3 +156,56 @@ class Settings:
     outgoingBandwidth: float | None = None
     connectionWarning: bool = True
     endpoint: str | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            expected = _EXPECTED_OF.get(field.name) or _EXPECTED[type(field.default)]
+            if not expected.isMet(value):
+                raise SetupError(f"Settings.{field.name} is {value!r}, not {expected.words}")
+
+
+class _Expected(NamedTuple):
+    """What a value has to be."""
+
+    words: str
+    isMet: Callable[[Any], bool]
+
+
+def _isCount(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _isAmount(value: Any) -> bool:
+    return type(value) in (int, float) and 0 < value < inf
+
+
+def _isAddress(value: Any, leastPort: int = 1) -> bool:
+    return isinstance(value, Address) and leastPort <= value.port <= 65535
+
+
+_EXPECTED: Final[Mapping[type, _Expected]] = {
+    bool: _Expected("True or False", lambda value: isinstance(value, bool)),
+    int: _Expected("a whole number above 0", _isCount),
+    float: _Expected("a number above 0", _isAmount),
+    str: _Expected("a text", lambda value: isinstance(value, str)),
+    Dialect: _Expected("a Dialect", lambda value: isinstance(value, Dialect)),
+    Overflow: _Expected("an Overflow", lambda value: isinstance(value, Overflow)),
+}
+"""By the type of a default."""
+
+_EXPECTED_OF: Final[Mapping[str, _Expected]] = {
+    "listen": _Expected(
+        "an Address with a port from 0 to 65535 (Address.parse reads one)",
+        lambda value: _isAddress(value, leastPort=0),
+    ),
+    "peers": _Expected(
+        "a tuple of Address with ports from 1 to 65535 (Address.parse reads one)",
+        lambda value: isinstance(value, tuple) and all(map(_isAddress, value)),
+    ),
+    "outgoingBandwidth": _Expected(
+        "a number above 0 or None", lambda value: value is None or _isAmount(value)
+    ),
+    "endpoint": _Expected("a text or None", lambda value: value is None or isinstance(value, str)),
+}
+"""By name."""

@@ -144,3 +144,45 @@ class SettingsTests(SynchronousTestCase):
     def test_tls(self) -> None:
         """The TLS implementation is chosen by what works."""
         self.assertEqual(Settings().tls, "auto")
+
+
+class SenseTests(SynchronousTestCase):
+    """What makes no sense is refused where it is said."""
+
+    def assertRefused(self, name: str, *values: object) -> None:
+        """Check that a setting takes none of these values, and says which it is."""
+        for value in values:
+            error = self.assertRaises(SetupError, Settings, **{name: value})
+            self.assertIn(f"Settings.{name} is {value!r}, not ", str(error))
+
+    def test_counts(self) -> None:
+        """Sizes and counts are whole, and something."""
+        for name in ("maxFrameLength", "maxQueue", "maxUnanswered", "maxPending", "maxHandshakes"):
+            self.assertRefused(name, 0, -1, 1.5, "1", None, True)
+            self.assertEqual(getattr(Settings(**{name: 1}), name), 1)
+
+    def test_times(self) -> None:
+        """Times and rates are above 0, and have an end."""
+        for name in ("heartbeat", "idleTimeout", "requestTimeout", "minFrameRate", "maxAcceptRate"):
+            self.assertRefused(name, 0, -0.5, float("inf"), float("nan"), "5", None, True)
+            self.assertEqual(getattr(Settings(**{name: 2}), name), 2)
+
+    def test_bandwidth(self) -> None:
+        """No limit is C{None}; a limit of nothing would be none to live with."""
+        self.assertIsNone(Settings(outgoingBandwidth=None).outgoingBandwidth)
+        self.assertRefused("outgoingBandwidth", 0, -1, "2")
+
+    def test_addresses(self) -> None:
+        """Addresses are read before; a port that the system chooses is for listening only."""
+        address = Address("127.0.0.1", 30300)
+        self.assertEqual(Settings(listen=Address("::", 0), peers=(address,)).peers, (address,))
+        self.assertRefused("listen", "127.0.0.1:30300", ("h", 1), None, Address("h", -1))
+        self.assertRefused("peers", [address], address, "h:1", ("h:1",), (Address("h", 0),))
+
+    def test_others(self) -> None:
+        """A slip of the type is told at once."""
+        self.assertRefused("dialect", "RC2", 2)
+        self.assertRefused("overflow", "close")
+        self.assertRefused("compress", 1, "yes")
+        self.assertRefused("tls", None)
+        self.assertRefused("endpoint", 30300)
