@@ -127,6 +127,8 @@ class Settings:
     @ivar minFrameRate: how many bytes a second must come of one that takes longer.
     @ivar requestTimeout: how long an answer may take where the caller names no time.
     @ivar topicTimeout: the same for one follower of a topic.
+    @ivar subscriberTimeout: the same for one subscriber of this node that is asked by a topic's
+        request; its answer is cancelled then, and the next one is asked.
     @ivar outgoingBandwidth: in bytes a second, or L{None} for no limit; L{fiscop2p.traffic}.
     @ivar connectionWarning: whether peers that we refuse are warned of, or told at debug only.
     """
@@ -153,6 +155,7 @@ class Settings:
     minFrameRate: float = 16 * 1024
     requestTimeout: float = 10.0
     topicTimeout: float = 30.0
+    subscriberTimeout: float = 5.0
     outgoingBandwidth: float | None = None
     connectionWarning: bool = True
     endpoint: str | None = None

@@ -264,7 +264,10 @@ class PeerProtocol(OutgoingFrames):
     def isHeard(self) -> bool:
         """Whether the peer has not missed a heartbeat, as far as we can tell."""
         silence = self._clock.seconds() - self.lastReceived
-        return self.isPaused or silence < MISSED * self._settings.heartbeat
+        if self.isPaused:
+            # Its silence says nothing; but another link of the peer's is worth more after a while.
+            return silence < self._settings.idleTimeout
+        return silence < MISSED * self._settings.heartbeat
 
     @property
     def arriving(self) -> tuple[int, int]:

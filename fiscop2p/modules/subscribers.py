@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from random import shuffle
 from typing import Final
 
-from twisted.logger import Logger
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from ..answers import callHandler, whenAnswered
 from ..errors import EncodingError
-from ..interfaces import Answer, Handler, ISession, Message
+from ..interfaces import Answer, Handler, ILinks, ISession, Message
 from ..links.delivery import EachMessage, unasked
-from ..links.noise import Noise
 from ..wire.runs import Run
-from ..wire.syncing import topicBytes, topicText
+from ..wire.syncing import shownTopic, topicBytes, topicText
 
 MAX_TOPICS: Final = 16_384
 """Topics that one node may follow."""
@@ -26,11 +27,13 @@ class Subscribers:
 
     _log = Logger()
 
-    def __init__(self, noise: Noise) -> None:
+    def __init__(self, links: ILinks) -> None:
         """
-        @param noise: what bounds complaints about handlers that fail.
+        @param links: knows the time, how long an answer may take, and what bounds complaints.
         """
-        self._noise = noise
+        self._noise = links.noise
+        self._clock = links.clock
+        self._timeout = links.settings.subscriberTimeout
         self._byTopic: dict[str, tuple[Handler, ...]] = {}
         self._byName: dict[bytes, tuple[EachPublished, ...]] = {}
 
@@ -125,7 +128,8 @@ class Subscribers:
         asker: ISession | None = None,
     ) -> None:
         """
-        Ask one of those that follow the topic at random, the next one when it fails.
+        Ask one of those that follow the topic at random, the next one when it fails, or takes
+        longer than L{Settings.subscriberTimeout<fiscop2p.settings.Settings>}.
 
         @param asker: the link that the message came by, if it did.
         """
@@ -134,12 +138,16 @@ class Subscribers:
 
         def askNext() -> None:
             if handlers:
-                callHandler(handlers.pop(), message, answered, failed, asker)
+                inTime = partial(self._inTime, handlers.pop())
+                callHandler(inTime, message, answered, failed, asker)
             else:
                 unanswered()
 
         def failed(failure: Failure) -> None:
-            self._failed(failure)
+            if failure.check(_TooSlow):
+                self._tooSlow(message.topic)
+            else:
+                self._failed(failure)
             askNext()
 
         askNext()
@@ -148,8 +156,35 @@ class Subscribers:
         """Those that follow a topic."""
         return list(self._byTopic.get(topic, ()))
 
+    def _inTime(self, handler: Handler, message: Message) -> Answer:
+        """Give a message to a handler; its answer is cancelled when it takes too long."""
+        answer = handler(message)
+        if isinstance(answer, Coroutine):
+            answer = ensureDeferred(answer)
+        if isinstance(answer, Deferred) and (answer.paused or not answer.called):
+            answer.addTimeout(self._timeout, self._clock, _raiseTooSlow)
+        return answer
+
+    def _tooSlow(self, topic: str) -> None:
+        self._noise.complain(
+            self._log,
+            LogLevel.warn,
+            ("slow subscriber", topic),
+            "a subscriber did not answer within {timeout:g} s, and is not waited for,topic={topic}",
+            timeout=self._timeout,
+            topic=shownTopic(topic),
+        )
+
     def _failed(self, failure: Failure) -> None:
         self._noise.failed(self._log, "subscriber", "a subscriber failed", failure)
+
+
+class _TooSlow(Exception):
+    """A subscriber's answer was cancelled."""
+
+
+def _raiseTooSlow(result: object, timeout: float) -> None:
+    raise _TooSlow
 
 
 class EachPublished(EachMessage):

@@ -81,7 +81,7 @@ class Topics:
         self.clock = links.clock
         self._links = links
         self._registry = registry
-        self.subscribers = Subscribers(links.noise)
+        self.subscribers = Subscribers(links)
         self._nextSeq = _seqs(hexlify(urandom(8))).__next__
         self.verification = Verification(links, registry)
         self.sync = SeqSync("topic", TOPIC, links, self._learnt, announceUnset=True)

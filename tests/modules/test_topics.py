@@ -7,7 +7,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from fiscop2p.errors import BandwidthExceeded, EncodingError, NoFollower, TopicRequestFailed
+from fiscop2p.errors import (
+    BandwidthExceeded,
+    EncodingError,
+    NoFollower,
+    RequestTimeout,
+    TopicRequestFailed,
+)
 from fiscop2p.interfaces import ISession, Message
 from fiscop2p.links.delivery import eachFrame
 from fiscop2p.reasons import CloseReason
@@ -445,6 +451,73 @@ class RequestTopicTests(NetworkTestCase):
         self.assertIn("our own subscribers failed", str(error))
         self.assertIn("code 104", str(error))
         self.flushLoggedErrors(ZeroDivisionError)
+
+    def test_slowSubscriber(self) -> None:
+        """A subscriber that takes too long is not waited for; the next one of its node is asked."""
+        cancelled: list[Deferred[bytes]] = []
+        self.b.subscribe("prices", lambda _: Deferred(cancelled.append))
+        self.b.subscribe("prices", lambda _: b"3")
+        self.advance()
+        answers = [self.ask(timeout=30) for _ in range(20)]
+        self.network.advance(4.9)
+        waiting = [answer for answer in answers if not answer.called]
+        self.assertTrue(waiting)
+        self.assertEqual(cancelled, [])
+        self.network.advance(0.2)
+        self.assertEqual([self.successResultOf(answer) for answer in answers], [b"3"] * 20)
+        self.assertEqual(len(cancelled), len(waiting))
+
+    def test_allSubscribersAreSlow(self) -> None:
+        """A follower none of whose subscribers answers says so, and is read from again."""
+
+        async def never(message: Message) -> bytes:
+            return await Deferred()
+
+        for _ in range(2):
+            self.b.subscribe("prices", never)
+        self.advance()
+        answers = [self.ask(timeout=30) for _ in range(1200)]
+        self.advance()
+        session = self.b.registry.session(self.a.nodeID)
+        self.assertTrue(session.isPaused)
+        self.network.advance(21)
+        self.assertFalse(session.isPaused)
+        for answer in answers:
+            self.assertEqual(self.failureResultOf(answer, TopicRequestFailed).value.code, 104)
+
+    def test_ownSubscriberIsSlow(self) -> None:
+        """Our own subscribers have no more time than others'."""
+        self.a.subscribe("prices", lambda _: Deferred())
+        self.advance()
+        answer = self.ask(timeout=30)
+        self.network.advance(5.1)
+        error = self.failureResultOf(answer, TopicRequestFailed).value
+        self.assertEqual(error.code, 104)
+
+    def test_lateAnswer(self) -> None:
+        """An answer that comes when nobody waits for it any more is not taken for another's."""
+        late: Deferred[bytes] = Deferred(lambda _: late.callback(b"late"))
+        self.b.subscribe("prices", lambda _: late)
+        self.advance()
+        answer = self.ask(timeout=30)
+        self.network.advance(5.1)
+        error = self.failureResultOf(answer, TopicRequestFailed).value
+        self.assertEqual(error.code, 104)
+
+    def test_subscriberThatWaitsForAnother(self) -> None:
+        """Who fails because a third did not answer in time has failed like any other."""
+
+        def ask(message: Message) -> Deferred[bytes]:
+            return self.b.request(self.c.nodeID, b"", protocolID=self.b.protocolID(1, 9), timeout=1)
+
+        self.c.handle(self.c.protocolID(1, 9), lambda _: Deferred())
+        self.b.subscribe("prices", ask)
+        self.advance()
+        answer = self.ask(timeout=30)
+        self.network.advance(1.1)
+        error = self.failureResultOf(answer, TopicRequestFailed).value
+        self.assertEqual(error.code, 104)
+        self.assertEqual(len(self.flushLoggedErrors(RequestTimeout)), 1)
 
     def test_allSilent(self) -> None:
         """When nobody answers, the code is 100."""

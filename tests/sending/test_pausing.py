@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.chain.authority import SECP256K1
 from fiscop2p.interfaces import Message
 from fiscop2p.reasons import CloseReason
+from fiscop2p.service import P2PService
 from fiscop2p.settings import Settings
 from fiscop2p.testing import MemoryNetwork
+from fiscop2p.testing.fabric import MemoryReactor
 from tests.strangers import logLines
 
 CHUNK = 256 * 1024
@@ -151,6 +155,29 @@ class PausingTests(SynchronousTestCase):
         self.assertFalse(session.isPaused)
         self.assertTrue(session.isHeard)
         self.network.heal(self.asking, self.busy)
+
+    def test_silentBehindIt(self) -> None:
+        """A peer that died meanwhile is let in again, though what it asked is never answered."""
+        self.ask(11)
+        self.assertTrue(self.isPaused)
+        self.network.lose(self.asking, self.busy)
+        again = P2PService(
+            self.asking.identity,
+            self.asking.links.tls,
+            replace(self.asking.settings, peers=(self.busy.settings.listen,)),
+            reactor=MemoryReactor(self.network.fabric, "10.0.9.9"),
+        )
+        again.startService()
+        self.addCleanup(again.stopService)
+        self.network.advance(50)
+        self.assertTrue(self.isPaused)
+        self.network.advance(30)
+        self.assertFalse(self.isPaused)
+        self.assertIn(self.busy.nodeID, again.registry)
+        session = self.busy.registry.session(self.asking.nodeID)
+        self.assertEqual(session.address.host, "10.0.9.9")
+        self.network.advance(60)
+        self.assertIs(self.busy.registry.session(self.asking.nodeID), session)
 
     def test_topics(self) -> None:
         """Subscribers count as well, those who are asked and those who are told."""
