@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, LogLevel
 
-from .errors import MalformedMessage, PeerBusy
+from .errors import MalformedMessage, PeerBusy, PeerLeft, RequestTimeout
 from .events import Event
 from .identity import abridged
 from .interfaces import ILinks, ISession, Outcome
@@ -38,7 +38,15 @@ SETTLE_TIME: Final = 0.1
 """Seconds that a change waits for others, so that they are announced together."""
 
 _NOT_UNDERSTOOD: Final = "Error on{title}Message: {error},nodeID={abridged}"
-_NOT_LEARNT: Final = "Error while requesting {name},message={error},nodeID={abridged}"
+_NOT_LEARNT: Final = (
+    "Error while requesting {name},errorCode={code},message={error},nodeID={abridged}"
+)
+
+_CODES: Final = {RequestTimeout: 2, PeerLeft: 3}
+"""FISCO BCOS's numbers (P2PExceptionType)."""
+
+_PROTOCOL_ERROR: Final = 1
+"""Its number for what is not understood."""
 
 _MOST_SEQ: Final = (1 << 32) - 1
 
@@ -205,12 +213,13 @@ class SeqSync:
         if session.closeReason is None:
             self._links.noise.complain(
                 self._log,
-                LogLevel.warn,
+                LogLevel.error,
                 (session.nodeID, self.name),
                 text,
                 name=self.name,
                 title=self.name.title(),
                 nodeID=session.nodeID,
                 abridged=abridged(session.nodeID),
+                code=_CODES.get(type(error), _PROTOCOL_ERROR),
                 error=str(error),
             )

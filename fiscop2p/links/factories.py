@@ -152,7 +152,7 @@ class PeerClientFactory(ReconnectingClientFactory):
         if not reason.check(CancelledError, ConnectingCancelledError):
             self.lastError = reason.getErrorMessage()
             self._links.tally.dialFailures += 1
-            self._links.linkLog.unreachable(self.address, self.lastError)
+            self._links.linkLog.unreachable(self.address, reason)
         super().clientConnectionFailed(connector, reason)
 
     def linkProven(self, session: ISession) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
 
 from ..identity import abridged
 from ..interfaces import ILinks, ISession
@@ -49,7 +51,7 @@ _UNREADABLE: Final = (
 _FAULTS: Final = {
     CloseReason.BAD_FRAME: (
         _session,
-        "Decode message error,endpoint={endpoint},nodeID={abridged},message={what}",
+        "Decode message error,result=-1,endpoint={endpoint},nodeID={abridged},message={what}",
     ),
     CloseReason.IDLE: (
         _session,
@@ -108,13 +110,17 @@ class LinkLog:
             endpoint=str(address),
         )
 
-    def unreachable(self, address: Address, why: str) -> None:
+    def unreachable(self, address: Address, reason: Failure) -> None:
         """There was no connection."""
+        why = reason.getErrorMessage()
+        text = "TCP Connection refused by node,endpoint={endpoint},message={what}"
+        if reason.check(ConnectTimeout):
+            text = "AsyncConnect timeout erase,endpoint={endpoint},message={what}"
         self._links.noise.complain(
             _host,
             LogLevel.warn,
             (address, why),
-            "TCP Connection refused by node,endpoint={endpoint},message={what}",
+            text,
             endpoint=str(address),
             what=why,
         )
@@ -240,6 +246,8 @@ class LinkLog:
     ) -> None:
         peer: object = session.address if session.outbound else session.address.host
         reason = session.closeReason
+        if reason is CloseReason.BAD_FRAME:
+            level = LogLevel.error
         # What a frame declares, say, is the peer's to vary; why TLS or a list refuses it is not.
         detail = session.closeDetail if reason in _AT_THE_DOOR else ""
         kind = (session.nodeID or peer, session.outbound, reason, detail)

@@ -435,7 +435,7 @@ class Links:
         self.unmatchedCount += 1
         self.noise.complain(
             self._log,
-            LogLevel.debug,
+            LogLevel.warn,
             (session.nodeID, "no request"),
             "Response packet not found may be timeout,messageSeq={seq},nodeID={abridged}",
             seq=seq,

@@ -380,6 +380,12 @@ class _TopicRequest:
 
     def _note(self, session: ISession, why: str) -> None:
         self._failures.append(f"node {abridged(session.nodeID)}: {why}")
+        self._topics.unsent(
+            self._message.topic,
+            "Send topics message failed,to={to},what={why},topic={topic}",
+            to=session.nodeID,
+            why=why,
+        )
 
     def _giveUp(self) -> None:
         if self.done.called:

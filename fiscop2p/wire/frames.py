@@ -306,9 +306,7 @@ class FrameParser:
 
     def _badLength(self, length: int) -> FrameTooShort | FrameTooLong:
         if length > self._limit:
-            return FrameTooLong(
-                f"a frame declares {length} bytes, the limit is {self._limit} bytes"
-            )
+            return FrameTooLong(f"Illegal p2p message packet,length={length},maxLen={self._limit}")
         return FrameTooShort(
             f"a frame declares {length} bytes, less than the {self._dialect.headerSize} bytes "
             f"of an {self._dialect.name} header; does the peer speak the other dialect "

@@ -246,10 +246,10 @@ class StrangersTests(StrangersTestCase):
             dial(self.network, self.node, context, peer)
             self.network.advance(0.1)
             self.assertIsNotNone(peer.lost)
-        self.assertEqual(len(self.matching("^warn: Decode message error")), 1)
+        self.assertEqual(len(self.matching("^error: Decode message error,result=-1")), 1)
         self.assertEqual(len(self.matching("onDisconnect,code=1,what=the peer sent what is")), 5)
         self.network.advance(60)
-        (_, line) = self.matching("^warn: Decode message error")
+        (_, line) = self.matching("^error: Decode message error,result=-1")
         self.assertRegex(line, r"message=the peer sent what .* declares .*,repeated=4$")
 
     def test_restlessMember(self) -> None:
@@ -288,7 +288,7 @@ class StrangersTests(StrangersTestCase):
         self.network.advance(0.1)
         self.assertIsNone(peer.lost)
         self.assertEqual(len(self.matching("^warn: ignored an AMOP message,nodeID=")), 1)
-        self.assertEqual(len(self.matching("^warn: Error onTopicMessage: ")), 1)
+        self.assertEqual(len(self.matching("^error: Error onTopicMessage: ")), 1)
         self.network.advance(60)
         self.assertEqual(len(self.matching(",repeated=999$")), 2)
 

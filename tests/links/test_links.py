@@ -18,7 +18,7 @@ from fiscop2p.testing.fabric import MemoryReactor
 from fiscop2p.testing.identities import AssertedTLS, inventedIdentity
 from fiscop2p.testing.network import PORT
 from fiscop2p.wire.dialect import RC2
-from tests.strangers import STRANGER, Stranger, listen, looseContext
+from tests.strangers import STRANGER, Stranger, listen, logLines, looseContext
 from tests.temporary import temporaryFolder
 
 
@@ -243,12 +243,15 @@ class RetryTests(SynchronousTestCase):
 
     def test_silentHostTimesOut(self) -> None:
         """A host that swallows everything is given up after the connect timeout."""
+        lines = logLines(self)
         self.network.fabric.path(STRANGER, self.node.settings.listen.host).isSilent = True
         self.network.advance(1.5)
         self.assertEqual(states(self.node), [AddressState.CONNECTING])
         self.network.advance(10)
         self.assertEqual(states(self.node), [AddressState.WAITING])
         self.assertIn("timeout", self.node.addresses()[0].lastError.lower())
+        address = Address(STRANGER, PORT)
+        self.assertTrue(any(f"AsyncConnect timeout erase,endpoint={address}" in x for x in lines))
 
 
 class _Refusing(Stranger):

@@ -20,6 +20,7 @@ from fiscop2p.reasons import CloseReason
 from fiscop2p.traffic.limiter import RateLimiter
 from fiscop2p.wire.amop import ChannelMessage, encodeTopicBody, encodeTopicMessage
 from fiscop2p.wire.dialect import AMOP
+from tests.strangers import logLines
 from tests.test_service import NetworkTestCase
 
 
@@ -451,6 +452,19 @@ class RequestTopicTests(NetworkTestCase):
         self.assertIn("our own subscribers failed", str(error))
         self.assertIn("code 104", str(error))
         self.flushLoggedErrors(ZeroDivisionError)
+
+    def test_eachThatFails(self) -> None:
+        """A follower that fails is logged, though the next one answers."""
+        lines = logLines(self)
+        self.b.subscribe("prices", lambda _: Deferred())
+        self.c.subscribe("prices", lambda _: b"3")
+        self.advance()
+        answers = [self.ask(timeout=1) for _ in range(20)]
+        self.network.advance(1.2)
+        for answer in answers:
+            self.assertEqual(self.successResultOf(answer), b"3")
+        (line,) = (line for line in lines if "Send topics message failed" in line)
+        self.assertIn(f"warn: Send topics message failed,to={self.b.nodeID},what=no answer", line)
 
     def test_slowSubscriber(self) -> None:
         """A subscriber that takes too long is not waited for; the next one of its node is asked."""
