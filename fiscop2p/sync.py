@@ -8,7 +8,7 @@ node status its second.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from twisted.internet.interfaces import IDelayedCall
@@ -42,7 +42,7 @@ _NOT_LEARNT: Final = (
     "Error while requesting {name},errorCode={code},message={error},nodeID={abridged}"
 )
 
-_CODES: Final = {RequestTimeout: 2, PeerLeft: 3}
+_CODES: Final[Mapping[type[Exception], int]] = {RequestTimeout: 2, PeerLeft: 3}
 """FISCO BCOS's numbers (P2PExceptionType)."""
 
 _PROTOCOL_ERROR: Final = 1

@@ -263,11 +263,12 @@ class PeerProtocol(OutgoingFrames):
     @property
     def isHeard(self) -> bool:
         """Whether the peer has not missed a heartbeat, as far as we can tell."""
-        silence = self._clock.seconds() - self.lastReceived
+        silence: float = self._clock.seconds() - self.lastReceived
+        most: float = MISSED * self._settings.heartbeat
         if self.isPaused:
             # Its silence says nothing; but another link of the peer's is worth more after a while.
-            return silence < self._settings.idleTimeout
-        return silence < MISSED * self._settings.heartbeat
+            most = self._settings.idleTimeout
+        return silence < most
 
     @property
     def arriving(self) -> tuple[int, int]:
