@@ -49,10 +49,6 @@ class BadCertificate(PeerRefused):
     """The peer's certificate is not that of a node."""
 
 
-class SelfConnection(PeerRefused):
-    """The address leads to this node itself."""
-
-
 class Revoked(PeerRefused):
     """The peer's certificate, or that of its agency, has been revoked."""
 

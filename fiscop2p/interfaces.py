@@ -90,6 +90,14 @@ class ILinkProtocol(IProtocol, IHandshakeListener):
     our CA and its key; only then C{dataReceived}; C{connectionLost} whenever it ends.
     """
 
+    def peerVerified() -> None:
+        """
+        The peer has shown who it is, but does not know yet that its handshake is complete.
+
+        If the link is aborted here, its handshake fails.  It was the last to speak where it has
+        dialled; where we have, it knows already.  TLS that cannot tell this leaves it out.
+        """
+
     def dataReceived(data: bytes | memoryview) -> None:
         """
         Bytes of the peer have come.
@@ -194,10 +202,13 @@ class ILinks(Interface):
 
     def judge(identity: Identity) -> None:
         """
-        Let a peer in, or not.
+        Let a peer in, or not; the lists say nothing of ourselves.
 
         @raise PeerRefused: and why.
         """
+
+    def isOwn(nodeID: str) -> bool:
+        """Whether this is our own node ID."""
 
     def connected(session: ISession) -> None:
         """TCP stands."""

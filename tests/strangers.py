@@ -37,6 +37,9 @@ class Stranger(Protocol):
         self.handshaken = False
         self._greeting = greeting
 
+    def peerVerified(self) -> None:
+        """Everybody will do."""
+
     def handshakeCompleted(self) -> None:
         self.handshaken = True
         if self._greeting:

@@ -97,7 +97,7 @@ class TranscriptMixin:
         self.peer.transport.write(dict(OVER_THE_LIMIT)[self.dialect])
         self.network.advance(0.1)
         self.assertIsNotNone(self.peer.lost)
-        self.assertTrue(any("104857601 bytes" in line for line in lines))
+        self.assertTrue(any("length=104857601" in line for line in lines))
 
 
 class RC1Tests(TranscriptMixin, SynchronousTestCase):

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..access import AccessLists
-from ..errors import NotListed, PeerRefused, SelfConnection
+from ..errors import NotListed, PeerRefused
 from ..events import Event
 from ..identity import Identity, abridged
 from ..interfaces import ILinks, IPeerTLS, ISession, ModuleReceiver, Receiver
@@ -259,9 +259,12 @@ class Links:
 
     def judge(self, identity: Identity) -> None:
         """Let a peer in, or not; see L{ILinks.judge}."""
-        if identity.nodeID == self._identity.nodeID:
-            raise SelfConnection("the peer is this node itself")
-        self.access.judge(identity.nodeID)
+        if not self.isOwn(identity.nodeID):
+            self.access.judge(identity.nodeID)
+
+    def isOwn(self, nodeID: str) -> bool:
+        """Whether this is our own node ID; see L{ILinks.isOwn}."""
+        return nodeID == self._identity.nodeID
 
     def newSession(self, outbound: bool) -> PeerProtocol:
         """Make the session of a new link; see L{ILinks.newSession}."""

@@ -20,7 +20,6 @@ from ..errors import (
     PeerRefused,
     RequestTimeout,
     Revoked,
-    SelfConnection,
     WireError,
 )
 from ..identity import Identity, abridged
@@ -141,26 +140,34 @@ class PeerProtocol(OutgoingFrames):
         timeout = self._settings.handshakeTimeout
         self._timer = self._clock.callLater(timeout, self._tooSlow, timeout)
 
-    def handshakeCompleted(self) -> None:
+    def peerVerified(self) -> None:
         """The CA vouches for the peer; see who it is, and whether it is let in."""
         transport: Any = self.transport
-        if self.closeReason is not None:
-            return
         try:
             self.identity = self._links.tls.peerIdentity(transport)
             self.nodeID = self.identity.nodeID
             self._links.tls.judge(transport)
             self._links.judge(self.identity)
-        except SelfConnection as error:
-            self.abort(CloseReason.OURSELVES, str(error))
         except Revoked as error:
             self.abort(CloseReason.REVOKED, str(error))
         except PeerRefused as error:
             self.abort(CloseReason.REFUSED, str(error))
-        else:
-            self.lastReceived = self._clock.seconds()
-            transport.registerProducer(self, True)
-            self._links.opened(self)
+
+    def handshakeCompleted(self) -> None:
+        """TLS stands, and the peer knows as much of us as we of it."""
+        if self.closeReason is None and self.identity is None:
+            # Twisted's own TLS tells this alone.
+            self.peerVerified()
+        if self.closeReason is not None:
+            return
+        if self._links.isOwn(self.nodeID):
+            # Only now: whoever dialled is this node, too, and has to see it.
+            self.abort(CloseReason.OURSELVES, "the peer is this node itself")
+            return
+        transport: Any = self.transport
+        self.lastReceived = self._clock.seconds()
+        transport.registerProducer(self, True)
+        self._links.opened(self)
 
     def dataReceived(self, data: bytes | memoryview) -> None:
         """Take frames out of the stream, and each to the one it is for."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from time import monotonic
 from typing import Any, Final, cast
 
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IAddress,
     IConsumer,
@@ -110,8 +110,11 @@ class MemoryTLSTransport(Protocol):
         self._queue.clear()
         if self.failure is not None:
             reason = self.failure
-        elif self._handshaking and reason.check(ConnectionDone):
-            reason = Failure(HandshakeFailed("it closed the connection during the handshake"))
+        elif self._handshaking and reason.check(ConnectionDone, ConnectionLost):
+            words = "it closed the connection during the handshake"
+            if not self._engine.tls.server_side:
+                words += "; does it refuse this node by one of its lists?"
+            reason = Failure(HandshakeFailed(words))
         self._wrapped.connectionLost(reason)
 
     def drained(self) -> None:
@@ -134,6 +137,9 @@ class MemoryTLSTransport(Protocol):
             return b""
         if engine.tls.session_reused:
             self._fail(Failure(HandshakeFailed("it resumed a session, which is never offered")))
+            return b""
+        self._wrapped.peerVerified()
+        if self._closing:
             return b""
         self._handshaking = False
         self._flushBelow()

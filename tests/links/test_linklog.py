@@ -305,6 +305,18 @@ class StrangersTests(StrangersTestCase):
         (line,) = self.matching("blacklist.*,repeated=4$")
         self.assertIn("endpoint=10.9.8.4:", line)
 
+    def test_blackListedThere(self) -> None:
+        """A node that a peer keeps out by its black list is told what may be the reason."""
+        black = self.network.addNode([self.node.settings.listen])
+        self.node.setAccess(AccessLists(black=frozenset([black.nodeID])))
+        self.lines.clear()
+        self.network.advance(15)
+        address = self.node.settings.listen
+        self.assertSaid(
+            rf"warn: handshakeClient failed,endpoint={address},code=5,message=.*"
+            "closed the connection during the handshake; does it refuse this node by one of its .*"
+        )
+
     def test_dialledPeerLeavesAtOnce(self) -> None:
         """A peer that we dial, and that leaves after the handshake, is told until it stays."""
 

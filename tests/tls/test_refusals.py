@@ -250,6 +250,14 @@ class RefusalsMixin:
 class StandardSecp256k1(RefusalsMixin, SynchronousTestCase):
     """The curve of real chains, by the standard library."""
 
+    def test_refusedInTheHandshake(self) -> None:
+        """Who dials and is kept out sees the handshake fail, as with a FISCO BCOS node."""
+        black, revoked, member = (self.agency.issueNode(f"node{number}") for number in range(3))
+        self.node.setAccess(AccessLists(black=frozenset([black.nodeID])))
+        self.revoke(self.agency.issueList([revocation(revoked.certificate)]))
+        found = [self.inbound(issued).handshaken for issued in (black, revoked, member)]
+        self.assertEqual(found, [False, False, True])
+
 
 class StandardPrime256v1(RefusalsMixin, SynchronousTestCase):
     """TLS 1.3, by the standard library."""

@@ -34,6 +34,9 @@ class Upper(Protocol):
     def connectionMade(self) -> None:
         self.told.append("connected")
 
+    def peerVerified(self) -> None:
+        """Everybody will do."""
+
     def handshakeCompleted(self) -> None:
         self.told.append("handshake")
 
