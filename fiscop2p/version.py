@@ -28,10 +28,13 @@ def versionBlock() -> str:
     """
     What a node prints of its version.
 
-    Its first line is the one that the official chain builder looks for.
+    Its first line is the one that the official chain builder looks for; of ours nothing is built.
     """
     return (
         f"FISCO-BCOS Version : {PROTOCOL_VERSION}\n"
+        "Build Time         :\n"
         f"Build Type         : {buildType()}\n"
+        "Git Branch         :\n"
+        "Git Commit Hash    :\n"
         f"This is fiscop2p {ownVersion()}: the P2P network of FISCO BCOS 2.x, without its chain"
     )

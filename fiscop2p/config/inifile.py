@@ -19,6 +19,9 @@ from ..errors import ConfigError, SetupError
 from ..reading import readWhole
 
 _BLANKS: Final = " \t\v\f\r"
+_COMMENT: Final = (";", "#")
+_KEEPING: Final = "surrogateescape"
+_UNDECODED: Final = re.compile("[\udc80-\udcff]")
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 _LONGEST_SHOWN: Final = 40
 
@@ -69,7 +72,7 @@ class IniFile:
     @classmethod
     def read(cls, path: Path | str) -> IniFile:
         """
-        Read a file, UTF-8 with or without a byte order mark.
+        Read a file; see L{decoded}.
 
         @raise ConfigError: there is no such file, or it cannot be read, has more than 4 MiB, or is
             not UTF-8.
@@ -80,14 +83,7 @@ class IniFile:
             raise ConfigError(f"{path}: no such file") from None
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-        try:
-            text = content.decode()
-        except UnicodeDecodeError as error:
-            line = content.count(b"\n", 0, error.start) + 1
-            raise ConfigError(
-                f"{path}:{line}: not UTF-8 text; save the file as UTF-8", line
-            ) from None
-        return cls.parse(text, str(path))
+        return cls.parse(decoded(content, str(path)), str(path))
 
     @classmethod
     def parse(cls, text: str, path: str) -> IniFile:
@@ -100,7 +96,7 @@ class IniFile:
         section: Section | None = None
         for number, untrimmed in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
             line = untrimmed.strip(_BLANKS)
-            if not line or line[0] in ";#":
+            if not line or line.startswith(_COMMENT):
                 continue
             if _CONTROLS.search(line):
                 ini._blame(number, f"there is a control character in {shown(line)}; remove it")
@@ -237,6 +233,35 @@ def inOrder(errors: Iterable[ConfigError]) -> list[ConfigError]:
 
 
 # What a value may be.
+
+
+def decoded(content: bytes, path: str) -> str:
+    """
+    Make text of what a file holds: UTF-8, with or without a byte order mark.
+
+    Comments may be in any encoding, as FISCO BCOS takes them; L{encoded} gives their bytes back.
+
+    @param path: the file's name in messages.
+    @raise ConfigError: anything else is not UTF-8; names the line.
+    """
+    text = content.decode(errors=_KEEPING)
+    if not text.isascii():
+        for number, line in enumerate(text.split("\n"), 1):
+            isComment = line.strip(_BLANKS).startswith(_COMMENT)
+            if not isComment and _UNDECODED.search(line):
+                raise ConfigError(
+                    f"{path}:{number}: not UTF-8 text; save the file as UTF-8", number
+                )
+    return text
+
+
+def encoded(text: str) -> bytes:
+    """
+    Undo L{decoded}.
+
+    @raise UnicodeEncodeError: there are characters in it that are none.
+    """
+    return text.encode(errors=_KEEPING)
 
 
 def shown(text: str) -> str:

@@ -14,10 +14,10 @@ from typing import Final
 
 from twisted.logger import Logger
 
-from ..errors import RewriteFailed
+from ..errors import ConfigError, RewriteFailed
 from ..reading import readWhole
 from ..settings import Address
-from .inifile import IniFile, Section
+from .inifile import IniFile, Section, decoded, encoded
 from .known import NUMBERED
 
 _SECTION: Final = "p2p"
@@ -69,9 +69,9 @@ def _read(file: Path) -> str:
     if not os.access(file, os.W_OK):
         raise RewriteFailed(_NOT_OPENED, f"{file}: must not be written to; give write permission")
     try:
-        return content.decode()
-    except UnicodeDecodeError:
-        raise RewriteFailed(_NOT_OPENED, f"{file}: not UTF-8 text; save it as UTF-8") from None
+        return decoded(content, str(file))
+    except ConfigError as error:
+        raise RewriteFailed(_NOT_OPENED, str(error)) from None
 
 
 def _parsed(text: str, file: Path, message: str) -> tuple[IniFile, list[Address]]:
@@ -139,8 +139,10 @@ def _checked(changed: str, file: Path, wanted: list[Address]) -> bytes:
     if set(peers) != set(wanted):
         raise RewriteFailed(_NOT_WRITTEN, f"{file}: one of the new peers is no address")
     try:
-        return changed.encode()
-    except UnicodeEncodeError:
+        content = encoded(changed)
+        decoded(content, str(file))
+        return content
+    except (UnicodeEncodeError, ConfigError):
         raise RewriteFailed(_NOT_WRITTEN, f"{file}: one of the new peers is no text") from None
 
 

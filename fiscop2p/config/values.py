@@ -11,11 +11,13 @@ from ipaddress import ip_address
 from typing import Final
 
 from ..identity import isNodeID
+from ..version import PROTOCOL_VERSION
 from ..wire.dialect import RC1, RC2, Dialect
 from .inifile import boolean, unexpected
 from .logging import LOG_LEVELS
 
 _VERSION: Final = re.compile(r"2\.([0-9]{1,3})\.([0-9]{1,3})")
+_NEWEST: Final = int(PROTOCOL_VERSION.split(".")[1])
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _DECIMAL: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?|\.[0-9]{1,9}")
 
@@ -58,10 +60,12 @@ def version(text: str) -> str:
     """The version of a chain."""
     release = _VERSION.fullmatch(text)
     if text in ("2.0.0-rc1", "2.0.0-rc2", "2.0.0-rc3") or (
-        release and max(map(int, release.groups())) <= 255
+        release and int(release[1]) <= _NEWEST and int(release[2]) <= 255
     ):
         return text
-    raise unexpected("2.0.0-rc1, 2.0.0-rc2, 2.0.0-rc3 or a release, 2.0.0 to 2.255.255", text)
+    raise unexpected(
+        f"2.0.0-rc1, 2.0.0-rc2, 2.0.0-rc3 or a release, 2.0.0 to 2.{_NEWEST}.255", text
+    )
 
 
 def dialectOf(chainVersion: str) -> Dialect:

@@ -227,10 +227,18 @@ class ReadTests(SynchronousTestCase):
 
     def test_otherEncodings(self) -> None:
         """Other encodings are refused, with the line that tells."""
-        self.file.write_bytes("[a]\n;é\n".encode("latin-1"))
+        self.file.write_bytes("[a]\nk=é\n".encode("latin-1"))
         self.assertUnreadable(":2: not UTF-8 text; save the file as UTF-8")
         self.file.write_bytes("[a]\n".encode("utf-16"))
         self.assertUnreadable(":1: not UTF-8 text; save the file as UTF-8")
+
+    def test_commentsInAnyEncoding(self) -> None:
+        """What a comment is written in does not matter, for nobody reads it."""
+        text = "; 节点列表\n[a]\n\t# 名称\nk=1\n"
+        self.file.write_bytes(text.encode("gbk"))
+        ini = IniFile.read(self.file)
+        ini.check()
+        self.assertEqual(ini.sections["a"].entries, {"k": Entry("1", 4)})
 
 
 class ValueTests(SynchronousTestCase):

@@ -306,11 +306,19 @@ class FileTests(RewritingTestCase):
         self.assertEqual(
             (str(error), error.detail), (message, f"{gone}: No such file or directory")
         )
-        self.file.write_bytes(b"[p2p]\n;\xff\n")
+        self.file.write_bytes(b"[p2p]\n\xff\n")
         self.assertRefused(message, "not UTF-8 text", A)
         self.patch(os, "access", lambda path, mode: mode != os.W_OK)
         self.file.write_text(FILE)
         self.assertRefused(message, "must not be written to", A)
+
+    def test_commentsInAnyEncoding(self) -> None:
+        """Comments that are not UTF-8 stay as they are, byte by byte."""
+        before = "; 节点列表\n[p2p]\n    node.0=10.0.0.1:1\n".encode("gbk")
+        self.file.write_bytes(before)
+        rewritePeers(self.file, [Address("10.0.0.1", 1), Address("10.0.0.2", 2)])
+        self.assertEqual(self.file.read_bytes(), before + b"    node.1=10.0.0.2:2\n")
+        self.assertRaises(RewriteFailed, rewritePeers, self.file, [Address("a\udcff", 2)])
 
     def test_fullDisk(self) -> None:
         """A write that fails leaves the old file, and nothing beside it."""
