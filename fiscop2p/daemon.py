@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from dataclasses import replace
 from typing import Any, Final
 
@@ -17,6 +19,13 @@ from .rpc import RPCService
 from .traffic.statfile import StatisticsFile
 
 _STATISTICS: Final = "stat"
+
+
+def passOverSignals() -> None:
+    """Until a node is up, the signals that it will obey do nothing: they would end the process."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGHUP, signal.SIGUSR2):
+            signal.signal(number, signal.SIG_IGN)
 
 
 class Daemon(MultiService):

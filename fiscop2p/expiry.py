@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from twisted.application.service import Service
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -33,7 +33,10 @@ def _now() -> datetime:
 
 
 class ExpiryWarnings(Service):
-    """Warns of certificates and revocation lists that end soon, at its start and once a day."""
+    """
+    Warns of certificates and revocation lists that end soon: at its start, once a day, and when one
+    has ended.
+    """
 
     _log = Logger()
 
@@ -50,8 +53,10 @@ class ExpiryWarnings(Service):
         """
         self._credentials = credentials
         self._now = now
+        self._clock = clock
         self._loop = LoopingCall(self._warn)
         self._loop.clock = clock
+        self._atEnd: IDelayedCall | None = None
 
     def startService(self) -> None:
         """Warn, and go on with it."""
@@ -63,6 +68,7 @@ class ExpiryWarnings(Service):
         super().stopService()
         if self._loop.running:
             self._loop.stop()
+        self._forgetEnd()
 
     def setCredentials(self, credentials: Credentials) -> None:
         """Go on with others; warn at once if these end soon, too."""
@@ -71,7 +77,19 @@ class ExpiryWarnings(Service):
             self._loop.reset()
             self._warn()
 
+    def _forgetEnd(self) -> None:
+        if self._atEnd is not None and self._atEnd.active():
+            self._atEnd.cancel()
+        self._atEnd = None
+
     def _warn(self) -> None:
+        """Warn of what ends soon or has ended; if anything ends before the next day, then again."""
+        self._forgetEnd()
+        ends = [*self._credentials.expiries, *self._credentials.revocations.expiries]
+        waits = [(end - self._now()).total_seconds() for _, end in ends]
+        soon = [wait for wait in waits if 0 <= wait < _DAY]
+        if soon:
+            self._atEnd = self._clock.callLater(min(soon) + 1, self._warn)
         for name, end in self._credentials.expiries:
             self._tell(f"the certificate of {name}", end, SOON, "no new link can be made")
         for name, end in self._credentials.revocations.expiries:

@@ -15,7 +15,7 @@ from twisted.python import usage
 from twisted.python.components import Componentized
 
 from .config import NodeConfig, loadConfig
-from .daemon import Daemon
+from .daemon import Daemon, passOverSignals
 from .demo import Demo
 from .errors import HandlerTaken, SetupError
 from .interfaces import IP2PModule
@@ -83,6 +83,7 @@ def makeService(options: Options) -> IService:
 
 
 def _node(options: Options) -> IService:
+    passOverSignals()
     config = loadConfig(options["config"])
     daemon = Daemon(config, options["tls"], endpoint=options["port"])
     for module in _modules(options["modules"]):

@@ -119,6 +119,18 @@ class WarningsTests(SynchronousTestCase):
         self.assertTrue(self.lines[-1].startswith("error: the revocation list of agency expired"))
         self.assertIn("still holds", self.lines[-1])
 
+    def test_end(self) -> None:
+        """The very end is told when it comes, not a day later."""
+        self.warnings.setCredentials(self.load(29))
+        self.warnings.startService()
+        self.clock.advance(28.5 * DAY)
+        self.clock.advance(0)
+        self.lines.clear()
+        self.clock.advance(0.5 * DAY + 2)
+        expired = [line for line in self.lines if line.startswith("error: the certificate of")]
+        self.assertEqual(len(expired), 1)
+        self.assertIn("no new link can be made", expired[0])
+
     def test_stopped(self) -> None:
         """Then there is silence."""
         self.warnings.startService()

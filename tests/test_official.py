@@ -147,8 +147,8 @@ class FourNodesTests(OfficialTestCase):
             lines = self.said(index)
             self.assertRegex(lines[0], r"^FISCO-BCOS Version : \d+\.\d+\.\d+$")
             self.assertIn("Initializing...", lines[6])
-            self.assertIn("The FISCO-BCOS is running...", lines[4])
-            self.assertEqual(lines[5:], ["FISCO-BCOS program exit normally."])
+            self.assertIn("The FISCO-BCOS is running...", lines[7])
+            self.assertEqual(lines[8:], ["FISCO-BCOS program exit normally."])
         self.assertEqual(self.script("node2", "stop.sh"), [" node2 isn't running."])
 
 

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from ..config import AdminConfig
 from ..errors import ListenError
+from ..links.listening import whyNotListening
 from ..service import P2PService
 from ..settings import Address
 from ..web import isLoopback
@@ -95,8 +96,7 @@ class AdminService(Service):
                 port.stopListening()
             self._ports.clear()
             raise ListenError(
-                f"cannot listen for [admin] on {address}: {error.socketError}; free the port, or "
-                "choose another one with listen"
+                f"cannot listen for [admin] on {address} (listen): {whyNotListening(error)}"
             ) from None
         self._ports.append(self._tcpPort)
 

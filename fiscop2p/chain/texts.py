@@ -80,7 +80,11 @@ name=${PWD##*/}
 alive() {
     pid=$(cat node.pid 2>/dev/null) || return 1
     case $pid in '' | 0* | *[!0-9]*) return 1 ;; esac
-    kill -0 "$pid" 2>/dev/null || return 1
+    if ! kill -0 "$pid" 2>/dev/null; then
+        grep -qs fiscop2p "/proc/$pid/cmdline" || return 1
+        echo " $name runs as another user, pid is $pid: this is for that user, or root" >&2
+        exit 1
+    fi
     [ ! -d "/proc/$pid" ] || [ "/proc/$pid/cwd" -ef . ]
 }
 """
@@ -101,6 +105,12 @@ sinceStart() {{
     tail -c "+$((before + 1))" "$log"
 }}
 
+# One at a time; the node itself does not hold the lock.
+exec 9<.
+if command -v flock >/dev/null && ! flock -w 60 9; then
+    echo " $name is being started by another $0 already" >&2
+    exit 1
+fi
 if alive; then
     echo " $name is running, pid is $pid."
     exit 0
@@ -110,7 +120,7 @@ mkdir -p log || exit 1
 before=0
 [ ! -f "$log" ] || before=$(wc -c <"$log")
 # twistd returns when the node listens; what its log says depends on the level.
-if "$twistd" --pidfile=node.pid --logfile="$log" fiscop2p --config config.ini && alive; then
+if "$twistd" --pidfile=node.pid --logfile="$log" fiscop2p --config config.ini 9<&- && alive; then
     echo " $name start successfully"
     exit 0
 fi

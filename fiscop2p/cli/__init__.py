@@ -74,6 +74,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     @return: the exit status, one of L{fiscop2p.cli.failures.STATUSES}.
     @raise SystemExit: C{--help} or C{--version} was asked for, and has been printed.
     """
+    if sys.stdout is None:
+        # Whoever has closed it wants nothing to be printed.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (until the process ends)
     options = FiscoP2POptions()
     try:
         options.parseOptions(argv)

@@ -4,6 +4,7 @@ C{fiscop2p check}: what is wrong with a C{config.ini}, or what would run.
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -132,7 +133,7 @@ def _files(files: FilesConfig | None) -> str:
         return "none are taken, for there is no section [files]"
     return (
         f"taken into {files.folder}, of {files.maxFileSize // _MEBIBYTE} MB at most, "
-        f"{files.maxTotalSize // _MEBIBYTE} MB in all"
+        f"{files.maxTotalSize // _MEBIBYTE} MB in all{_doubt(files.folder)}"
     )
 
 
@@ -142,8 +143,20 @@ def _logs(logging: LogConfig) -> str:
     often = "every hour or " if logging.hourly else ""
     return (
         f"level {logging.level}, in {logging.path}, a new file {often}after "
-        f"{logging.maxFileSize // _MEBIBYTE} MB"
+        f"{logging.maxFileSize // _MEBIBYTE} MB{_doubt(logging.path)}"
     )
+
+
+def _doubt(folder: Path) -> str:
+    """What keeps whoever asks from writing into a folder, or making it; empty if nothing does."""
+    found = folder
+    while not found.exists() and found != found.parent:
+        found = found.parent
+    if not found.is_dir():
+        return f"; CANNOT BE WRITTEN: {found} is no directory"
+    if not os.access(found, os.W_OK | os.X_OK):
+        return f"; CANNOT BE WRITTEN: give this user write permission on {found}"
+    return ""
 
 
 def _limits(config: NodeConfig) -> str:

@@ -17,7 +17,7 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
 
 from ..config import NodeConfig, loadConfig
-from ..daemon import Daemon
+from ..daemon import Daemon, passOverSignals
 from ..errors import SetupError
 from ..logs import LOG_FORMS, LogSwitch, nodeObserver
 from ..tls import TLS_CHOICES
@@ -72,6 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except usage.UsageError as error:
         print(f"fiscop2p-node: {error}; see fiscop2p-node --help", file=sys.stderr)
         return 2
+    passOverSignals()
     print(versionBlock())
     _tell("Initializing...")
     try:

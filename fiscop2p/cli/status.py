@@ -48,6 +48,7 @@ def _describe(health: Mapping[str, Any], node: Mapping[str, Any]) -> Iterator[tu
     if node.get("status"):
         yield "Tells", safe(str(node["status"]))
     for certificate in node.get("certificates") or ():
-        days = int(certificate["daysLeft"])
-        hint = "; RENEW IT SOON" if days < SOON else ""
-        yield "Expires", f"{safe(certificate['name'])} in {counted(days, 'day')}{hint}"
+        name, left = safe(certificate["name"]), certificate["daysLeft"]
+        hint = "; RENEW IT SOON" if left < SOON else ""
+        when = f"in {counted(int(left), 'day')}{hint}" if left >= 0 else "HAS EXPIRED: renew it"
+        yield "Expires", f"{name} {when}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,7 @@ def _read(path: Path | str, tryTLS: bool) -> tuple[NodeConfig | SetupError, list
     rpc = _rpc(ini)
     admin = readAdmin(ini, file.parent)
     files = readFiles(ini, file.parent)
+    _blameSamePort(ini, settings.listen, rpc, None if admin is None else admin.address)
     peersParamLimit, maxNodesLimit = _limits(ini)
     interval = _statisticsInterval(ini)
     chainID = ini.value("chain", "id", str, NodeConfig.chainID)
@@ -245,6 +247,23 @@ def _rpc(ini: IniFile) -> Address | None:
     host = ini.value("rpc", "jsonrpc_listen_ip", values.ip, host)
     port = ini.value("rpc", "jsonrpc_listen_port", portNumber, None)
     return None if port is None else Address(host, port)
+
+
+def _blameSamePort(
+    ini: IniFile, listen: Address, rpc: Address | None, page: Address | None
+) -> None:
+    """Two services of a node cannot listen on one port, unless on two addresses."""
+    if rpc is not None and _overlap(rpc, listen):
+        ini.blame("rpc", "jsonrpc_listen_port", "is that of [p2p], too; choose another")
+    for other, section in ((rpc, "rpc"), (listen, "p2p")):
+        if page is not None and other is not None and _overlap(page, other):
+            ini.blame("admin", "listen", f"has the port of [{section}]; choose another")
+
+
+def _overlap(one: Address, other: Address) -> bool:
+    """Whether two services cannot listen there both."""
+    isAnywhere = any(ip_address(each.host).is_unspecified for each in (one, other))
+    return one.port == other.port and (one.host == other.host or isAnywhere)
 
 
 def _limits(ini: IniFile) -> tuple[int, int]:

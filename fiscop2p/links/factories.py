@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from enum import Enum
 from random import uniform
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectingCancelledError
-from twisted.internet.interfaces import IAddress, IConnector
+from twisted.internet.interfaces import IAddress, IConnector, IDelayedCall
 from twisted.internet.protocol import (
     Protocol,
     ReconnectingClientFactory,
@@ -21,6 +21,9 @@ from ..interfaces import ILinks, ISession
 from ..reasons import CloseReason
 from ..settings import Address
 from .connector import EndpointConnector, clientEndpoint
+
+_REST: Final = 900.0
+"""Seconds, at the most, after which it is seen again who lives at an address."""
 
 
 class AddressState(Enum):
@@ -42,7 +45,7 @@ class AddressStatus(NamedTuple):
     @ivar nodeID: the node that was last met there, or empty.
     @ivar attempts: how often it was dialled since it last stood.
     @ivar lastError: why the last attempt or link ended, in words, or empty.
-    @ivar nextAttempt: seconds until the next attempt, or L{None} if none is due.
+    @ivar nextAttempt: seconds until the next attempt where one is waited for, or L{None}.
     """
 
     address: Address
@@ -85,12 +88,14 @@ class PeerClientFactory(ReconnectingClientFactory):
     Keeps a link to one address.
 
     The wait between attempts grows from one second to ten; it starts anew only once a link has
-    proved itself, so that a peer that refuses us is not hammered.
+    proved itself, so that a peer that refuses us is not hammered.  An address whose node is
+    connected otherwise, or is ourselves, is left alone for a quarter of an hour: by then another
+    may live there.
 
     @ivar address: the address.
     @ivar state: what it is doing.
     @ivar nodeID: the node that was last met there, or empty.
-    @ivar host: the IP address where it was then, or empty.
+    @ivar host: the IP address where it was, or empty.
     @ivar lastError: why the last attempt or link ended, in words, or empty.
     """
 
@@ -112,6 +117,7 @@ class PeerClientFactory(ReconnectingClientFactory):
         self.clock = links.clock
         self._links = links
         self._nextAttempt: float | None = None
+        self._resting: IDelayedCall | None = None
         endpoint = clientEndpoint(links.reactor, address, links.settings.connectTimeout)
         self.connector = EndpointConnector(endpoint, self)
 
@@ -167,25 +173,19 @@ class PeerClientFactory(ReconnectingClientFactory):
         """The link has ended, in whatever stage."""
         if self.state is AddressState.STOPPED:
             return
-        if session.nodeID:
-            self.nodeID, self.host = session.nodeID, session.address.host
+        self.nodeID = session.nodeID or self.nodeID
         if session.closeReason is CloseReason.OURSELVES:
             self._rest(AddressState.OURSELVES)
             return
-        isElsewhere = session.nodeID in self._links.registry
-        if session.proven or not isElsewhere:
+        if session.proven or self.nodeID not in self._links.registry:
             self.lastError = session.closeReason.words(session.closeDetail)
-        if isElsewhere:
-            # It was met here, whatever host its other link comes from.
-            self._rest(AddressState.ELSEWHERE)
-        else:
-            self.clientConnectionLost(self.connector, connectionDone)
+        self.clientConnectionLost(self.connector, connectionDone)
 
     # When to try again.
 
     def retry(self, connector: IConnector | None = None) -> None:
         """Try again after a wait, unless the node is connected by another link."""
-        if self._isElsewhere():
+        if self.nodeID in self._links.registry:
             self._rest(AddressState.ELSEWHERE)
             return
         longest = self.delay
@@ -197,24 +197,26 @@ class PeerClientFactory(ReconnectingClientFactory):
 
     def nodeJoined(self) -> None:
         """The node of this address is connected."""
-        isTrying = self.state in (AddressState.WAITING, AddressState.CONNECTING)
-        if isTrying and self._isElsewhere():
+        if self.state in (AddressState.WAITING, AddressState.CONNECTING):
             self._rest(AddressState.ELSEWHERE)
 
     def nodeLeft(self) -> None:
         """The node of this address is not connected any more."""
         if self.state is AddressState.ELSEWHERE:
+            self._stopResting()
             self.resetDelay()
             self.retry()
 
-    def _isElsewhere(self) -> bool:
-        """
-        Whether the node is connected by another link, from the host where it was met: from another
-        one it may have moved, and its place have been taken.
-        """
-        session = self._links.registry.find(self.nodeID)
-        return session is not None and session.address.host == self.host
-
     def _rest(self, state: AddressState) -> None:
+        """Do not dial; unless we have stopped, see after a while who is there by then."""
         self.stopTrying()
+        self._stopResting()
         self.state, self._nextAttempt = state, None
+        if state is not AddressState.STOPPED:
+            wait = uniform(self._leastOfDelay * _REST, _REST)  # noqa: S311 (no secret)
+            self._resting = self._links.clock.callLater(wait, self.start)
+
+    def _stopResting(self) -> None:
+        if self._resting is not None and self._resting.active():
+            self._resting.cancel()
+        self._resting = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from errno import EADDRINUSE
-from typing import Any
+from errno import EADDRINUSE, EADDRNOTAVAIL
+from typing import Any, Final
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.endpoints import serverFromString
@@ -28,7 +28,7 @@ def listen(settings: Settings, factory: IProtocolFactory, reactor: Any) -> Any:
     try:
         return reactor.listenTCP(port, factory, interface=host)
     except CannotListenError as error:
-        raise ListenError(f"cannot listen on {settings.listen}: {_told(error)}") from None
+        raise ListenError(f"cannot listen on {settings.listen}: {whyNotListening(error)}") from None
 
 
 def _listenAt(text: str, factory: IProtocolFactory, reactor: Any) -> Any:
@@ -46,7 +46,7 @@ def _listenAt(text: str, factory: IProtocolFactory, reactor: Any) -> Any:
             "instance systemd:domain=INET:index=0 or tcp:30300"
         ) from None
     if found and isinstance(found[0], Failure):
-        raise ListenError(f"cannot listen on {text}: {_told(found[0].value)}")
+        raise ListenError(f"cannot listen on {text}: {whyNotListening(found[0].value)}")
     if not found or not isinstance(found[0].getHost(), IPv4Address | IPv6Address):
         for port in found:
             port.stopListening()
@@ -54,7 +54,18 @@ def _listenAt(text: str, factory: IProtocolFactory, reactor: Any) -> Any:
     return found[0]
 
 
-def _told(error: object) -> str:
+_HINTS: Final = {
+    EADDRINUSE: "does another node run there? Free the port, or choose another one",
+    EADDRNOTAVAIL: "choose an address of this machine, or 0.0.0.0 for all",
+}
+
+
+def whyNotListening(error: object) -> str:
+    """
+    Say why nobody can listen somewhere, and what to do.
+
+    @param error: a L{CannotListenError}, say.
+    """
     cause = getattr(error, "socketError", error)
-    taken = getattr(cause, "errno", None) == EADDRINUSE
-    return f"{cause}{'; does another node run there?' if taken else ''}"
+    hint = _HINTS.get(getattr(cause, "errno", None) or 0)
+    return f"{cause}; {hint}" if hint else str(cause)

@@ -301,6 +301,8 @@ class PeerProtocol(OutgoingFrames):
             return CloseReason.HANDSHAKE_FAILED, words
         if self.identity is None:
             return CloseReason.HANDSHAKE_FAILED, str(error)
+        if not self.proven and self.nodeID in self._links.registry:
+            return CloseReason.DUPLICATE, "the peer has closed it"
         # The end of a link that a list forbids, or that has a double, looks the same to us.
         hint = () if self.proven else (_NOTHING_SENT,)
         if isinstance(error, ConnectionDone):

@@ -11,6 +11,7 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
 from ..errors import ListenError
+from ..links.listening import whyNotListening
 from ..service import P2PService
 from ..settings import Address
 from ..web import isLoopback
@@ -70,8 +71,8 @@ class RPCService(Service):
             self._port = self._reactor.listenTCP(port, self._site, interface=host)
         except CannotListenError as error:
             raise ListenError(
-                f"cannot listen for JSON-RPC on {self._address}: {error.socketError}; free the "
-                "port, or choose another one with jsonrpc_listen_port"
+                f"cannot listen for JSON-RPC on {self._address} ([rpc] jsonrpc_listen_ip, "
+                f"jsonrpc_listen_port): {whyNotListening(error)}"
             ) from None
 
     def startService(self) -> None:

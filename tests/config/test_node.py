@@ -355,6 +355,20 @@ class NetworkTests(ConfigTestCase):
             "enable_compress=False",
         )
 
+    def test_samePort(self) -> None:
+        """Services that could not listen both are a mistake; on two addresses they can."""
+        rpc = "[rpc]", "jsonrpc_listen_port=30300"
+        page = "[admin]", "listen=127.0.0.1:30300"
+        fault = ": [rpc] jsonrpc_listen_port: is that of [p2p], too; choose another"
+        self.assertWrong(f":2{fault}", *rpc)
+        self.assertWrong(f":4{fault}", "[p2p]", "listen_ip=127.0.0.1", *rpc)
+        self.assertWrong(":2: [admin] listen: has the port of [p2p]; choose another", *page)
+        apart = "[p2p]", "listen_ip=10.0.0.1"
+        self.assertWrong(
+            ":6: [admin] listen: has the port of [rpc]; choose another", *apart, *rpc, *page
+        )
+        self.assertEqual(self.load(*apart, *rpc).rpc, Address("127.0.0.1", 30300))
+
     def test_version(self) -> None:
         """The version of the chain decides the dialect; none means the very first."""
         for text, dialect in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 
 from twisted.internet.defer import Deferred
@@ -9,6 +10,7 @@ from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.errors import ListenError
+from fiscop2p.identity import Identity
 from fiscop2p.links.factories import AddressState
 from fiscop2p.reasons import CloseReason
 from fiscop2p.service import P2PService
@@ -110,59 +112,58 @@ class MeshTests(SynchronousTestCase):
         self.assertEqual(len(other.registry), 3)
         self.assertIn(other.nodeID, one.registry)
 
-    def test_placeOfAMovedNodeIsDialled(self) -> None:
-        """Where a node lived that has moved, and dials us from there, its successor is found."""
+    def another(self, identity: Identity, host: str, *peers: Address) -> P2PService:
+        """Start a node that is none of the network's."""
+        node = P2PService(
+            identity,
+            AssertedTLS(identity),
+            Settings(listen=Address(host, PORT), peers=peers),
+            reactor=MemoryReactor(self.network.fabric, host),
+        )
+        node.startService()
+        self.addCleanup(node.stopService)
+        return node
+
+    def test_successorOfAMovedNode(self) -> None:
+        """Who lives where a node was, that now dials us from elsewhere, is found."""
         network = self.network
         one, moving = network.nodes[:2]
         moving.stopService()
         network.advance(5)
-        reactor = MemoryReactor(network.fabric, "10.0.9.9")
-        moved = P2PService(
-            moving.identity,
-            moving._links.tls,
-            Settings(listen=Address("10.0.9.9", PORT), peers=(one.settings.listen,)),
-            reactor=reactor,
-        )
-        moved.startService()
-        self.addCleanup(moved.stopService)
+        self.another(moving.identity, "10.0.9.9", one.settings.listen)
         network.advance(20)
         self.assertIn(moving.nodeID, one.registry)
-        self.assertEqual(states(one)[1], AddressState.WAITING)
-        identity = inventedIdentity("successor")
-        successor = P2PService(
-            identity,
-            AssertedTLS(identity),
-            Settings(listen=moving.settings.listen),
-            reactor=MemoryReactor(network.fabric, moving.settings.listen.host),
-        )
-        successor.startService()
-        self.addCleanup(successor.stopService)
-        network.advance(15)
+        self.assertEqual(states(one)[1], AddressState.ELSEWHERE)
+        host = moving.settings.listen.host
+        successor = self.another(inventedIdentity("successor"), host)
+        network.advance(1000)
         self.assertEqual(states(one)[1], AddressState.CONNECTED)
         self.assertEqual(one.addresses()[1].nodeID, successor.nodeID)
 
-    def test_nodeOfTwoHosts(self) -> None:
-        """A node that listens at one host and dials from another is met there once, no more."""
-        network = self.network
-        one, other = network.nodes[:2]
-        other.stopService()
-        network.advance(5)
-        reactor = MemoryReactor(network.fabric, "10.0.9.9")
-        there = MemoryReactor(network.fabric, other.settings.listen.host)
-        reactor.listenTCP = there.listenTCP
-        again = P2PService(
-            other.identity,
-            other._links.tls,
-            Settings(listen=other.settings.listen, peers=(one.settings.listen,)),
-            reactor=reactor,
-        )
-        again.startService()
-        self.addCleanup(again.stopService)
-        network.advance(20)
-        self.assertIn(states(one)[1], (AddressState.CONNECTED, AddressState.ELSEWHERE))
-        dialled = one.links.tally.dials
-        network.advance(120)
-        self.assertEqual(one.links.tally.dials, dialled)
+    def test_lookingAgainChangesNothing(self) -> None:
+        """To see who lives at an address now and then costs no link, and counts as no fault."""
+        nodes = self.network.nodes
+        before = [set(node.registry.sessions) for node in nodes]
+        dials = [node.links.tally.dials for node in nodes]
+        closes = [Counter(node.closes) for node in nodes]
+        self.network.advance(2000)
+        self.assertEqual([set(node.registry.sessions) for node in nodes], before)
+        self.assertGreater([node.links.tally.dials for node in nodes], dials)
+        harmless = {CloseReason.OURSELVES, CloseReason.DUPLICATE}
+        for node, known in zip(nodes, closes, strict=True):
+            self.assertLessEqual(set(Counter(node.closes) - known), harmless)
+
+    def test_ourSuccessor(self) -> None:
+        """So is who lives where we were ourselves."""
+        address = Address("10.0.9.9", PORT)
+        node = self.another(inventedIdentity("moving"), address.host, address)
+        self.network.advance(5)
+        self.assertEqual(states(node), [AddressState.OURSELVES])
+        node.links._port.stopListening()
+        successor = self.another(inventedIdentity("successor"), address.host)
+        self.network.advance(1000)
+        self.assertEqual(states(node), [AddressState.CONNECTED])
+        self.assertIn(successor.nodeID, node.registry)
 
     def test_stoppedNodeIsSilent(self) -> None:
         """After a stop nothing goes on: no timer, no link, no attempt."""

@@ -55,8 +55,8 @@ class ServiceTestCase(TestCase):
         self.config.write_text(CONFIG)
         self.rpc = self.makeService(0)
 
-    def makeService(self, port: int) -> RPCService:
-        address = Address(self.host, port)
+    def makeService(self, port: int, host: str = "") -> RPCService:
+        address = Address(host or self.host, port)
         return RPCService(self.node, address, self.config, 10, 100, "2.9.1", "1", reactor)
 
     def start(self) -> None:
@@ -167,7 +167,11 @@ class LifeTests(ServiceTestCase):
         self.start()
         twin = self.makeService(self.rpc.listenAddress.port)
         error = self.assertRaises(ListenError, twin.privilegedStartService)
-        self.assertIn(f"cannot listen for JSON-RPC on {self.rpc.listenAddress}: ", str(error))
+        self.assertIn(f"cannot listen for JSON-RPC on {self.rpc.listenAddress} ", str(error))
+        self.assertIn("does another node run there?", str(error))
+        elsewhere = self.makeService(0, "192.0.2.1")
+        error = self.assertRaises(ListenError, elsewhere.privilegedStartService)
+        self.assertIn("choose an address of this machine", str(error))
         self.assertIn("jsonrpc_listen_port", str(error))
 
     async def test_stopClosesIdleConnections(self) -> None:
