@@ -63,3 +63,7 @@ class NotDelivered(CommandFailed):
     """The node could not deliver a message, or got no answer to it."""
 
     status = NOT_DELIVERED
+
+
+class NotAnswered(NotDelivered):
+    """No answer came in time."""

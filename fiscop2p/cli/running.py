@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 from ..config import AdminConfig, adminFromConfig
 from ..identity import abridged
 from ..settings import Address
-from .failures import CommandFailed, NodeNotRunning, NoSuchNode, NotDelivered
+from .failures import CommandFailed, NodeNotRunning, NoSuchNode, NotAnswered, NotDelivered
 from .words import safe
 
 CONFIG_VARIABLE: Final = "FISCOP2P_CONFIG"
@@ -29,7 +29,7 @@ _ERRORS: Final[Mapping[int, type[CommandFailed]]] = {
     429: NotDelivered,
     502: NotDelivered,
     503: NotDelivered,
-    504: NotDelivered,
+    504: NotAnswered,
 }
 
 

@@ -20,11 +20,16 @@ from ..modules.files import nameFault
 from ..wire.dialect import FILES
 from ..wire.files import Piece, Progress, decodeProgress, encodePiece
 from .asking import NodeCommand
-from .failures import CommandFailed, NotDelivered
+from .failures import CommandFailed, NotAnswered, NotDelivered
 from .running import called
 from .words import safe, sizeWords
 
-_PIECE: Final = 1024 * 1024
+_CHUNK: Final = 1024 * 1024
+_LEAST: Final = 16 * 1024
+_FIRST: Final = 64 * 1024
+_MOST: Final = 1024 * 1024
+_QUICK: Final = 1.0
+_SLOW: Final = 5.0
 _OFFER_TIMEOUT: Final = 15.0
 _TIMEOUT: Final = 30.0
 _PATIENCE: Final = 60.0
@@ -65,6 +70,7 @@ class SendFileOptions(NodeCommand):
             digest = self._digest(file, found.st_size)
             self._file = file
             self._whole = Piece(self.path.name, found.st_size, digest, 0, b"")
+            self._size = _FIRST
             began = time.monotonic()
             try:
                 start = self._send()
@@ -84,7 +90,7 @@ class SendFileOptions(NodeCommand):
     def _digest(self, file: BinaryIO, size: int) -> str:
         digest, done = sha256(), 0
         with self._progress("reading", size) as move:
-            while data := file.read(_PIECE):
+            while data := file.read(_CHUNK):
                 digest.update(data)
                 done += len(data)
                 move(done)
@@ -107,28 +113,46 @@ class SendFileOptions(NodeCommand):
     def _offer(self) -> Progress:
         try:
             return self._ask(self._whole, _OFFER_TIMEOUT)
-        except NotDelivered as error:
-            raise NotDelivered(
+        except NotAnswered as error:
+            raise NotAnswered(
                 f"{error}; a node takes files if its config.ini has a section [files]"
             ) from None
 
     def _sendPiece(self, offset: int) -> Progress:
-        """Send what comes next; what does not arrive is sent again for a while."""
+        """Send what comes next: as much as a link carries in a few seconds, however slow it is."""
         self._file.seek(offset)
-        data = self._file.read(min(_PIECE, self._whole.size - offset))
-        piece = self._whole._replace(offset=offset, data=data)
-        end = time.monotonic() + _PATIENCE
+        data = self._file.read(min(self._size, self._whole.size - offset))
+        began = time.monotonic()
+        progress = self._deliver(self._whole._replace(offset=offset, data=data))
+        took = time.monotonic() - began
+        if took < _QUICK:
+            self._size = min(2 * self._size, _MOST)
+        elif took > _SLOW:
+            self._size = max(self._size // 2, _LEAST)
+        return progress
+
+    def _deliver(self, piece: Piece) -> Progress:
+        """
+        Send a piece until it has arrived, for a while.
+
+        Where no answer comes it may still be under way: then the node is asked, behind the piece,
+        how far it is, before that is sent again.
+        """
+        end, message = time.monotonic() + _PATIENCE, piece
         while True:
             try:
-                progress = self._ask(piece, _TIMEOUT)
+                progress = self._ask(message, _TIMEOUT)
             except NotDelivered:
                 if time.monotonic() > end:
                     raise
                 time.sleep(_WAIT)
+                message = self._whole
                 continue
-            if progress.have == offset and not progress.isDone:
+            if progress.have != piece.offset or progress.isDone:
+                return progress
+            if message is piece:
                 raise CommandFailed(f"{self._who} does not take what comes next of {self.path}")
-            return progress
+            message = piece
 
     def _ask(self, piece: Piece, timeout: float) -> Progress:
         """Send a piece, and hear how far the node is."""

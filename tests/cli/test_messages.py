@@ -6,6 +6,7 @@ import os
 from base64 import b64decode
 from hashlib import sha256
 from io import BytesIO, TextIOWrapper
+from itertools import chain, repeat
 from pathlib import Path
 from unittest.mock import patch
 
@@ -18,6 +19,7 @@ from fiscop2p.cli import sendfile
 from fiscop2p.interfaces import Message
 from fiscop2p.modules import files
 from fiscop2p.modules.files import FileReceiver, FilesConfig
+from fiscop2p.wire.files import Piece, Progress
 from tests.cli.nodes import NodesTestCase, run
 from tests.temporary import temporaryFolder
 
@@ -211,7 +213,7 @@ class SendFileTests(NodesTestCase):
     async def test_linkThatBreaks(self) -> None:
         """When the link breaks on the way, it goes on once there is another."""
         took = FileReceiver._append
-        breaks = iter((False, True, False, False, False, False))
+        breaks = chain((False, True), repeat(False))
 
         def append(receiver: FileReceiver, part: Path, data: bytes) -> None:
             took(receiver, part, data)
@@ -221,6 +223,24 @@ class SendFileTests(NodesTestCase):
         self.patch(files.FileReceiver, "_append", append)
         await self.done(*self.send(self.file))
         self.assertEqual((self.home / self.file.name).read_bytes(), self.content)
+
+    async def test_slow(self) -> None:
+        """A piece that is on its way for longer than it is waited for is not sent twice."""
+        self.patch(sendfile, "_TIMEOUT", 0.3)
+        took = FileReceiver._take
+        pieces: list[int] = []
+
+        async def take(receiver: FileReceiver, sender: str, piece: Piece) -> Progress:
+            if piece.data:
+                pieces.append(piece.offset)
+                if len(pieces) == 2:
+                    await deferLater(reactor, 0.5)
+            return await took(receiver, sender, piece)
+
+        self.patch(files.FileReceiver, "_take", take)
+        await self.done(*self.send(self.file))
+        self.assertEqual((self.home / self.file.name).read_bytes(), self.content)
+        self.assertEqual(len(set(pieces)), len(pieces))
 
     async def test_refused(self) -> None:
         """What the other node does not take is named, and why."""
