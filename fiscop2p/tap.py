@@ -192,6 +192,9 @@ class _Root(MultiService):
         except SetupError as error:
             self._log.critical("fiscop2p: {error}", error=error)
             if not self._inForeground:
-                raise  # twistd tells it to the process that waits in the foreground.
+                # twistd tells it to the process that waits in the foreground; its way through
+                # Twisted would only hide it in the log.
+                sys.tracebacklimit = 0
+                raise
             sys.stderr.write(f"fiscop2p: {error}\n")
             raise SystemExit(1) from None

@@ -157,6 +157,17 @@ class FourNodesTests(ProcessTestCase):
         self.assertIn("cannot listen on 0.0.0.0:", log.read_text())
         self.assertNotIn("Traceback", log.read_text())
         log.unlink()
+        hidden = self.folder / "hidden.log"
+        arguments = f"--logfile={hidden}", f"--pidfile={self.folder / 'twin.pid'}"
+        inBackground = subprocess.run(
+            [str(TWISTD), *arguments, "fiscop2p", "--config", str(config)],
+            capture_output=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        self.assertEqual(inBackground.returncode, 1)
+        self.assertIn(b"cannot listen on 0.0.0.0:", inBackground.stdout + inBackground.stderr)
+        await self.until(lambda: "ListenError" in hidden.read_text(), "the log does not say it")
+        self.assertNotIn("  File ", hidden.read_text())
         (config.parent / "conf" / "node.key").write_text("rubbish")
         broken = self.twistd("fiscop2p", "--config", str(config), log=log)
         self.assertEqual(await self.ended(broken), 1)

@@ -78,13 +78,13 @@ name=${PWD##*/}
 # Is the process of the pid file there, and is it this node's: after a reboot, or a kill -9, the
 # number may belong to another process, or to a zombie.
 alive() {
-    pid=$(cat node.pid 2>/dev/null) || return 1
-    case $pid in '' | 0* | *[!0-9]*) return 1 ;; esac
-    if ! kill -0 "$pid" 2>/dev/null; then
-        grep -qs fiscop2p "/proc/$pid/cmdline" || return 1
-        echo " $name runs as another user, pid is $pid: this is for that user, or root" >&2
+    [ -e node.pid ] || return 1
+    if ! pid=$(cat node.pid 2>/dev/null); then
+        echo " $name is another user's: this is for that user, or root" >&2
         exit 1
     fi
+    case $pid in '' | 0* | *[!0-9]*) return 1 ;; esac
+    kill -0 "$pid" 2>/dev/null || return 1
     [ ! -d "/proc/$pid" ] || [ "/proc/$pid/cwd" -ef . ]
 }
 """

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from unittest import skipUnless
+from unittest import skipIf, skipUnless
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -204,6 +204,31 @@ class StartTests(ScriptTestCase):
         (pid,) = self.started(self.home)
         self.assertEqual(self.start(), (0, f" node0 is running, pid is {pid}.\n", ""))
         self.assertEqual(self.started(self.home), [pid])
+
+    @skipUnless(shutil.which("flock"), "needs flock")
+    def test_twoAtOnce(self) -> None:
+        """Of two that start a node at once one waits for the other, and finds it running."""
+        self.twistd(RUNNING)
+        command = f"sh '{self.home}/start.sh' & sh '{self.home}/start.sh' & wait"
+        done = subprocess.run(
+            ["sh", "-c", command], env=self.environment, capture_output=True, text=True
+        )
+        self.assertEqual(done.stderr, "")
+        (pid,) = self.started(self.home)
+        self.assertEqual(
+            sorted(done.stdout.splitlines()),
+            [f" node0 is running, pid is {pid}.", " node0 start successfully"],
+        )
+
+    @skipIf(os.geteuid() == 0, "root may read everything")
+    def test_anotherUsers(self) -> None:
+        """What runs as another user is not taken for what does not run."""
+        self.twistd(RUNNING)
+        self.start()
+        (self.home / "node.pid").chmod(0)
+        words = " node0 is another user's: this is for that user, or root\n"
+        self.assertEqual(self.stop(), (1, "", words))
+        self.assertEqual(self.start(), (1, "", words))
 
     def test_stalePidFile(self) -> None:
         """After a kill -9 the node starts again."""

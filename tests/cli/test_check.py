@@ -62,6 +62,13 @@ class CheckTests(CommandTestCase):
         self.assertIn(f"Peer      127.0.0.1:{port} answers", text)
         self.assertRegex(text, r"Peer      nowhere.invalid:1 cannot be resolved: \w+")
 
+    def test_foldersThatCannotBe(self) -> None:
+        """A folder in which nothing can be written is doubted."""
+        self.change("log_path=./log", "log_path=config.ini/log")
+        text = "\n".join(self.lines("check", str(self.config)))
+        place = self.config.absolute()
+        self.assertRegex(text, f"Logs .*; CANNOT BE WRITTEN: {place} is no directory\n")
+
     def test_whatElseWouldRun(self) -> None:
         """What is not as usual is told, too."""
         self.change("[certificate_whitelist]", f"[certificate_whitelist]\ncal.0={'a1' * 64}")
