@@ -165,6 +165,17 @@ class LinkLog:
             name=session.identity.name,
             **_known(session),
         )
+        hosts = {link.address.host for link in self._links.registry.historyOf(session.nodeID)}
+        if len(hosts) > 1 and self._isRestless(session):
+            self._links.noise.complain(
+                _service,
+                LogLevel.warn,
+                (session.nodeID, "hosts"),
+                "node {abridged} comes and goes, by turns at {hosts}: does its key run on two "
+                "machines?",
+                abridged=abridged(session.nodeID),
+                hosts=" and ".join(sorted(hosts)),
+            )
 
     def paused(self, session: ISession, count: int) -> None:
         """Nothing is read from a peer, for applications have so much to do for it."""
@@ -213,12 +224,16 @@ class LinkLog:
 
     def _tell(self, session: ISession, log: Logger, text: str, **known: object) -> None:
         """Tell of a link, unless its node comes and goes without end: then of the last of many."""
-        links = self._links
-        if links.registry.history.isRestless(session.nodeID, links.clock.seconds()):
+        if self._isRestless(session):
             kind = (session.nodeID, text)
-            links.noise.complain(log, LogLevel.info, kind, text, PERIOD, **known)
+            self._links.noise.complain(log, LogLevel.info, kind, text, PERIOD, **known)
         else:
             log.info(text, **known)
+
+    def _isRestless(self, session: ISession) -> bool:
+        links = self._links
+        isRestless: bool = links.registry.history.isRestless(session.nodeID, links.clock.seconds())
+        return isRestless
 
     def _levelAtTheDoor(self) -> Any:
         return LogLevel.warn if self._links.settings.connectionWarning else LogLevel.debug

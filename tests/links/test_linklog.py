@@ -276,6 +276,18 @@ class StrangersTests(StrangersTestCase):
         for each in words[:3]:
             self.assertEqual(len(self.matching(each)), 1, each)
 
+    def test_oneKeyOnTwoMachines(self) -> None:
+        """A node that comes and goes at several hosts may be two; that is asked once a minute."""
+        context = looseContext(True, self.network.agency.issueNode("node9"), self.folder)
+        for number in range(30):
+            peer = Stranger(RC2.encode(2, 1, 0, b"0"))
+            dial(self.network, self.node, context, peer, f"10.9.8.{number % 2}")
+            self.network.advance(0.05)
+            peer.transport.loseConnection()
+            self.network.advance(0.05)
+        (line,) = self.matching("does its key run on two machines")
+        self.assertRegex(line, r"^warn: node .{8}\.\.\. comes .* at 10.9.8.0 and 10.9.8.1: does")
+
     def test_memberWithBadMessages(self) -> None:
         """Messages that are no AMOP, and seqs that are none, are one line a minute each."""
         context = looseContext(True, self.network.agency.issueNode("node9"), self.folder)
