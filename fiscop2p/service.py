@@ -408,7 +408,9 @@ class P2PService(MultiService):
             TAB; or it is not such a key.
         @raise TopicTaken: it is followed without a key already, or is private, or with another key.
         @raise SetupError: pycryptodome is not installed, which a key needs.
+        @raise TypeError: the handler cannot be called.
         """
+        _checkHandler(handler)
         self._private.subscribe(topic, handler, key)
 
     def unsubscribe(self, topic: str, handler: Handler) -> None:
@@ -543,7 +545,9 @@ class P2PService(MultiService):
             is room.
         @raise HandlerTaken: the protocolID has a handler, or is the network's own.
         @raise EncodingError: it is not a protocolID of a request in this dialect.
+        @raise TypeError: the handler cannot be called.
         """
+        _checkHandler(handler)
         self._checkFree(protocolID)
         self._links.handlers[protocolID] = EachMessage(handler, self._failed(protocolID))
 
@@ -557,7 +561,9 @@ class P2PService(MultiService):
             with, see L{handle}.
         @raise HandlerTaken: the protocolID has a handler, or is the network's own.
         @raise EncodingError: it is not a protocolID of a request in this dialect.
+        @raise TypeError: the handler cannot be called.
         """
+        _checkHandler(handler)
         self._checkFree(protocolID)
         self._links.handlers[protocolID] = ManyMessages(handler, self._failed(protocolID))
 
@@ -584,6 +590,11 @@ def _cancelled(done: Any) -> None:
     """The canceller of a request's Deferred."""
     session, seq = done.fiscop2pRequest
     session.forget(seq)
+
+
+def _checkHandler(handler: object) -> None:
+    if not callable(handler):
+        raise TypeError(f"{handler!r} is no handler: it cannot be called")
 
 
 def _notARequest(protocolID: int) -> EncodingError:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256K1, generate_private_key
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -385,6 +388,21 @@ class HandlerTests(NetworkTestCase):
         """What cannot be a request's protocolID is refused."""
         for protocolID in (0, -1, 1 << 40):
             self.assertRaises(EncodingError, self.a.handle, protocolID, lambda _: None)
+
+    def test_notCallable(self) -> None:
+        """What cannot be called is no handler, of a protocolID or a topic."""
+        key = generate_private_key(SECP256K1())
+        for handler in (None, 5, "f"):
+            for take in (
+                partial(self.a.handle, self.protocolID, handler),
+                partial(self.a.handleMany, self.protocolID, handler),
+                partial(self.a.subscribe, "orders", handler),
+                partial(self.a.subscribe, "orders", handler, key=key),
+            ):
+                error = self.assertRaises(TypeError, take)
+                self.assertIn(f"{handler!r} is no handler", str(error))
+        self.assertEqual(self.a.topics, frozenset())
+        self.a.handle(self.protocolID, print)
 
 
 class ServiceTests(SynchronousTestCase):
