@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .errors import NotListed
-from .identity import abridged
+from .errors import NotListed, SetupError
+from .identity import abridged, isNodeID
 
 
 @dataclass(frozen=True)
 class AccessLists:
     """
     FISCO BCOS's two lists: the black list is judged first, so it wins.
+
+    Node IDs may be in letters of any case.  What is none is refused by a L{SetupError} that names
+    it, for it would keep nobody out.
 
     @ivar black: node IDs that are kept out.
     @ivar white: the only node IDs that are let in; L{None} lets everybody in whom the CA vouches
@@ -20,6 +24,11 @@ class AccessLists:
 
     black: frozenset[str] = frozenset()
     white: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "black", _nodeIDs("black", self.black))
+        if self.white is not None:
+            object.__setattr__(self, "white", _nodeIDs("white", self.white))
 
     def __str__(self) -> str:
         white = "none" if self.white is None else _counted(self.white)
@@ -36,6 +45,18 @@ class AccessLists:
             raise NotListed(f"node {abridged(nodeID)} is on the black list")
         if self.white is not None and nodeID not in self.white:
             raise NotListed(f"node {abridged(nodeID)} is not on the white list")
+
+
+def _nodeIDs(name: str, entries: Iterable[object]) -> frozenset[str]:
+    found = set()
+    for entry in entries:
+        nodeID = entry.lower() if isinstance(entry, str) else ""
+        if not isNodeID(nodeID):
+            raise SetupError(
+                f"AccessLists.{name} holds {entry!r}, not a node ID: 128 hexadecimal digits"
+            )
+        found.add(nodeID)
+    return frozenset(found)
 
 
 def _counted(nodeIDs: frozenset[str]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.access import AccessLists
-from fiscop2p.errors import NotListed, PeerRefused
+from fiscop2p.errors import NotListed, PeerRefused, SetupError
 
 ALICE, BOB, CAROL = ("a1" * 64, "b2" * 64, "c3" * 64)
 
@@ -61,6 +61,20 @@ class AccessListsTests(SynchronousTestCase):
         self.assertKeptOut(
             AccessLists(white=frozenset({ALICE})), "is not on the white list", other, ALICE[:127]
         )
+
+    def test_anyCase(self) -> None:
+        """The case of letters makes no difference."""
+        nodeIDs = frozenset({ALICE.upper()})
+        self.assertKeptOut(AccessLists(black=nodeIDs), "is on the black list", ALICE)
+        self.assertLetIn(AccessLists(white=nodeIDs), ALICE)
+        self.assertEqual(AccessLists(nodeIDs), AccessLists(frozenset({ALICE})))
+
+    def test_noNodeID(self) -> None:
+        """What would keep nobody out, or let nobody in, is refused and named."""
+        for entry in ("", "alice", ALICE[:-1], ALICE + "0", "0x" + ALICE, ALICE.encode(), 5, None):
+            for name in ("black", "white"):
+                error = self.assertRaises(SetupError, AccessLists, **{name: frozenset({entry})})
+                self.assertIn(f"AccessLists.{name} holds {entry!r}, not a node ID", str(error))
 
     def test_words(self) -> None:
         """Lists are told by their lengths, and a white list that lets nobody in by that."""

@@ -95,14 +95,20 @@ class PeerRegistry:
         """The error that a node is not connected."""
         if nodeID == self._ownID:
             return PeerAbsent(f"node {abridged(nodeID)} is this node itself")
+        if nodeID != nodeID.lower():
+            return PeerAbsent(
+                f"node {abridged(nodeID)} is not connected: node IDs are in lower case"
+            )
         return PeerAbsent(f"node {abridged(nodeID)} is not connected")
 
     def whenConnected(self, nodeID: str) -> Deferred[str]:
         """
         Wait for a node.
 
+        @param nodeID: in letters of any case.
         @return: fires with the node ID once it is connected, at once if it is; may be cancelled.
         """
+        nodeID = nodeID.lower()
 
         def forget(deferred: Deferred[str]) -> None:
             waiting = self._waiting.get(nodeID, [])

@@ -138,6 +138,8 @@ class RegistryTests(SynchronousTestCase):
         self.assertIn("ffffffff... is not connected", str(error))
         error = self.assertRaises(PeerAbsent, self.registry.session, OURS)
         self.assertIn("this node itself", str(error))
+        error = self.assertRaises(PeerAbsent, self.registry.session, GREATER.upper())
+        self.assertIn("node IDs are in lower case", str(error))
 
     def test_followers(self) -> None:
         """The followers of a topic are those who follow it now."""
@@ -169,6 +171,12 @@ class RegistryTests(SynchronousTestCase):
         self.registry.add(self.session)
         self.assertEqual(self.successResultOf(waiting), LESS)
         self.assertEqual(self.successResultOf(self.registry.whenConnected(LESS)), LESS)
+
+    def test_whenConnectedInUpperCase(self) -> None:
+        """Node IDs are in lower case, however somebody has written one who waits."""
+        waiting = self.registry.whenConnected(GREATER.upper())
+        self.registry.add(FakeSession(GREATER))
+        self.assertEqual(self.successResultOf(waiting), GREATER)
 
     def test_whenConnectedCancelled(self) -> None:
         """A wait can be given up; the node may still come."""
