@@ -142,7 +142,8 @@ class P2PService(MultiService):
         self._topics.sync.stop()
         self._status.sync.stop()
         children = super().stopService()
-        return self._links.stop().addCallback(lambda _: children)
+        stopped = self._links.stop().addCallback(lambda _: children)
+        return stopped.addCallback(lambda _: None)
 
     @property
     def access(self) -> AccessLists:

@@ -125,7 +125,8 @@ class Links:
         self.linkLog = LinkLog(self)
         self._countLoop = LoopingCall(self.linkLog.connectedCount)
         self._countLoop.clock = self.clock
-        self._emptied: Deferred[None] | None = None
+        self._ending: set[ISession] = set()
+        self._ended: Deferred[None] | None = None
         registry.joined.subscribe(self._nodeJoined)
         registry.left.subscribe(self._nodeLeft)
 
@@ -155,7 +156,7 @@ class Links:
         """
         Stop listening and dialling, and close all links.
 
-        @return: fires when everything is closed.
+        @return: fires when everything is closed that stands now, whatever is begun meanwhile.
         """
         for loop in (self._watchLoop, self._countLoop):
             if loop.running:
@@ -168,18 +169,20 @@ class Links:
         self._clients.clear()
         port, self._port = self._port, None
         stopped = succeed(None) if port is None else maybeDeferred(port.stopListening)
-        if self._emptied is None or self._emptied.called:
-            self._emptied = Deferred()
-        emptied: Deferred[None] = Deferred()
-        self._emptied.chainDeferred(emptied)
+        if self._ended is None:
+            self._ended = Deferred()
+        ended: Deferred[None] = Deferred()
+        self._ended.chainDeferred(ended)
+        self._ending |= self._connections
         for session in list(self._connections):
             session.close(CloseReason.STOPPED)
-        self._checkEmptied()
-        return gatherResults((stopped, emptied)).addCallback(lambda _: None)
+        self._checkEnded()
+        return gatherResults((stopped, ended)).addCallback(lambda _: None)
 
-    def _checkEmptied(self) -> None:
-        if self._emptied is not None and not self._connections and not self._emptied.called:
-            self._emptied.callback(None)
+    def _checkEnded(self) -> None:
+        if self._ended is not None and not self._ending:
+            ended, self._ended = self._ended, None
+            ended.callback(None)
 
     @property
     def listenAddress(self) -> Address:
@@ -381,9 +384,10 @@ class Links:
         self.sessionClosed.fire(session)
         if session.outbound:
             session.factory.linkClosed(session)
-        if self._emptied is not None:
+        if session in self._ending:
+            self._ending.discard(session)
             # In a turn of its own: who waits for answers over this link is told first.
-            self.clock.callLater(0, self._checkEmptied)
+            self.clock.callLater(0, self._checkEnded)
 
     @property
     def sessions(self) -> frozenset[ISession]:

@@ -338,7 +338,20 @@ class StopAndStartTests(SynchronousTestCase):
         stops = [self.one.stopService(), self.one.stopService()]
         self.network.advance(5)
         for stop in stops:
-            self.successResultOf(stop)
+            self.assertIsNone(self.successResultOf(stop))
+        self.one.startService()
+
+    def test_startedBeforeItHasStopped(self) -> None:
+        """A stop is told when the links are closed that stood, whatever new ones stand then."""
+        stop = self.one.stopService()
+        self.one.startService()
+        self.assertNoResult(stop)
+        self.network.advance(5)
+        self.assertIsNone(self.successResultOf(stop))
+        self.assertIn(self.other.nodeID, self.one.registry)
+        again = self.one.stopService()
+        self.network.advance(5)
+        self.assertIsNone(self.successResultOf(again))
         self.one.startService()
 
     def test_peerAddedWhileStopped(self) -> None:
