@@ -106,15 +106,23 @@ class P2PService(MultiService):
 
     def privilegedStartService(self) -> None:
         """
-        Listen, while the process may still take any port.
+        Listen, while the process may still take any port; a node that listens is left alone.
 
         @raise ListenError: the port is taken, or not ours to take.
         """
-        super().privilegedStartService()
-        self._links.listen()
+        if not self._links.listening:
+            super().privilegedStartService()
+            self._links.listen()
 
     def startService(self) -> None:
-        """Dial the configured addresses, and keep links and status in sync."""
+        """
+        Dial the configured addresses, and keep links and status in sync; a node that runs is left
+        alone.
+
+        @raise ListenError: the port is taken, or not ours to take; nothing is started.
+        """
+        if self.running:
+            return
         if not self._links.listening:
             self._links.listen()
         super().startService()
@@ -137,7 +145,7 @@ class P2PService(MultiService):
         """
         Close everything.
 
-        @return: fires when all links are closed.
+        @return: fires when all links are closed, and the port is free for another start.
         """
         self._topics.sync.stop()
         self._status.sync.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256K1, generate_private_key
+from twisted.application.service import MultiService
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -417,6 +418,45 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual(len(running), 1)
         self.assertIn(node.nodeID, running[0])
         self.assertIn("10.0.0.0:30300", running[0])
+        network.stop()
+
+    def test_startedTwice(self) -> None:
+        """A node that runs is left alone by who starts it, and stops as ever."""
+        lines = logLines(self)
+        network = MemoryNetwork(2)
+        node, other = network.nodes
+        network.advance(1)
+        for start in (node.privilegedStartService, node.startService) * 2:
+            start()
+        self.assertEqual(len([line for line in lines if "is running" in line]), 2)
+        self.assertIn(other.nodeID, node.registry)
+        network.stop()
+        node.privilegedStartService()
+        node.privilegedStartService()
+        node.startService()
+        network.stop()
+
+    def test_childThatRuns(self) -> None:
+        """An application that starts and stops its node does so with one that runs already."""
+        network = MemoryNetwork(2)
+        node, other = network.nodes
+        network.advance(1)
+        early, late = MultiService(), MultiService()
+        late.startService()
+        node.setServiceParent(early)
+        early.privilegedStartService()
+        early.startService()
+        other.setServiceParent(late)
+        self.assertIn(other.nodeID, node.registry)
+        stops = [early.stopService(), late.stopService()]
+        network.advance(5)
+        for stop in stops:
+            self.successResultOf(stop)
+        self.assertEqual([node.running, node.links.listening, len(node.registry)], [0, False, 0])
+        early.startService()
+        late.startService()
+        network.advance(5)
+        self.assertIn(other.nodeID, node.registry)
         network.stop()
 
     def test_addPeer(self) -> None:

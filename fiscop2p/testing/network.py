@@ -73,7 +73,7 @@ class MemoryNetwork:
         peers: Iterable[Address] = (),
         access: AccessLists = AccessLists(),  # noqa: B008 (immutable)
     ) -> P2PService:
-        """Make one more node, and start it."""
+        """Make one more node, and start it; a service that starts it again does no harm."""
         index = len(self.nodes)
         reactor = MemoryReactor(self.fabric, _host(index))
         settings = replace(self._settings, listen=Address(_host(index), PORT), peers=tuple(peers))
