@@ -163,6 +163,7 @@ class P2PService(MultiService):
         Judge peers by other lists from now on.
 
         @return: the nodes whose links these forbid; they are closed.
+        @raise TypeError: they are no L{AccessLists}; nothing changes.
         """
         return self._links.setAccess(access)
 
@@ -233,7 +234,11 @@ class P2PService(MultiService):
         return self._links.traffic
 
     def addPeer(self, address: Address) -> None:
-        """Dial one more address now, and keep a link to it."""
+        """
+        Dial one more address now, and keep a link to it.
+
+        @raise SetupError: it is no L{Address}, or has no port from 1 to 65535.
+        """
         self._links.addAddress(address)
 
     def removePeer(self, address: Address) -> None:

@@ -184,7 +184,24 @@ def _isAmount(value: Any) -> bool:
 
 
 def _isAddress(value: Any, leastPort: int = 1) -> bool:
-    return isinstance(value, Address) and leastPort <= value.port <= 65535
+    return (
+        isinstance(value, Address)
+        and type(value.host) is str
+        and type(value.port) is int
+        and leastPort <= value.port <= 65535
+    )
+
+
+def checkAddress(value: object) -> None:
+    """
+    Let pass what can be dialled.
+
+    @raise SetupError: it is no L{Address}, or has no port from 1 to 65535.
+    """
+    if not _isAddress(value):
+        raise SetupError(
+            f"{value!r} is not an Address with a port from 1 to 65535 (Address.parse reads one)"
+        )
 
 
 _EXPECTED: Final[Mapping[type, _Expected]] = {

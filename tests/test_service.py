@@ -10,17 +10,19 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from fiscop2p.access import AccessLists
 from fiscop2p.errors import (
     EncodingError,
     HandlerTaken,
     PeerAbsent,
     PeerLeft,
     RequestTimeout,
+    SetupError,
     TopicRequestFailed,
 )
 from fiscop2p.interfaces import INode, Message
 from fiscop2p.reasons import CloseReason
-from fiscop2p.settings import Settings
+from fiscop2p.settings import Address, Settings
 from fiscop2p.testing import MemoryNetwork
 from tests.strangers import logLines
 
@@ -470,6 +472,34 @@ class ServiceTests(SynchronousTestCase):
         network.advance(0.1)
         self.assertIn(other.nodeID, one.registry)
         self.assertIn(one.nodeID, other.registry)
+
+    def test_addNoPeer(self) -> None:
+        """What cannot be dialled is refused, and not kept."""
+        network = MemoryNetwork(1)
+        self.addCleanup(network.stop)
+        (node,) = network.nodes
+        before = node.addresses()
+        for bad in (
+            "10.0.0.9:30300",
+            ("10.0.0.9", 30300),
+            Address("10.0.0.9", 0),
+            Address("10.0.0.9", "30300"),  # type: ignore[arg-type]
+            Address(None, 30300),  # type: ignore[arg-type]
+        ):
+            error = self.assertRaises(SetupError, node.addPeer, bad)
+            self.assertIn(f"{bad!r} is not an Address", str(error))
+        self.assertEqual(node.addresses(), before)
+
+    def test_noLists(self) -> None:
+        """What is no list is refused, and peers are judged as before."""
+        network = MemoryNetwork(2)
+        self.addCleanup(network.stop)
+        node, other = network.nodes
+        lists = AccessLists(black=frozenset({other.nodeID}))
+        node.setAccess(lists)
+        error = self.assertRaises(TypeError, node.setAccess, None)
+        self.assertIn("None is no AccessLists", str(error))
+        self.assertIs(node.access, lists)
 
 
 class TLSRequestTests(RequestTests):

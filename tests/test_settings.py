@@ -178,6 +178,7 @@ class SenseTests(SynchronousTestCase):
         self.assertEqual(Settings(listen=Address("::", 0), peers=(address,)).peers, (address,))
         self.assertRefused("listen", "127.0.0.1:30300", ("h", 1), None, Address("h", -1))
         self.assertRefused("peers", [address], address, "h:1", ("h:1",), (Address("h", 0),))
+        self.assertRefused("peers", (Address("h", "1"),), (Address(None, 1),))
 
     def test_others(self) -> None:
         """A slip of the type is told at once."""

@@ -18,7 +18,7 @@ from ..interfaces import ILinks, IPeerTLS, ISession, ModuleReceiver, Receiver
 from ..reasons import CloseReason
 from ..sending.sheaf import Sheaves
 from ..sending.turn import Turn
-from ..settings import Address, Settings
+from ..settings import Address, Settings, checkAddress
 from ..traffic.limiter import RateLimiter, bandwidthLimiter
 from ..traffic.statistics import Statistics
 from ..traffic.volume import Volume
@@ -203,7 +203,10 @@ class Links:
         Dial an address from now on, and keep a link to it.
 
         One that is kept already is left alone; while we do not run it is only remembered.
+
+        @raise SetupError: it is none that can be dialled.
         """
+        checkAddress(address)
         self._addresses[address] = None
         self._dial(address)
 
@@ -299,7 +302,10 @@ class Links:
         Judge by other lists from now on, also the links that stand.
 
         @return: the nodes whose links these forbid.
+        @raise TypeError: they are no lists.
         """
+        if not isinstance(access, AccessLists):
+            raise TypeError(f"{access!r} is no AccessLists")
         self.access = access
         forbidden = set()
         for session in list(self._opened):
