@@ -359,13 +359,15 @@ class Links:
         return standing is not None and standing.isHeard
 
     def proven(self, session: ISession) -> None:
-        """The link stands; the log says so once others can find it."""
-        if not session.outbound:
+        """
+        The link stands; its address says so before others are told, the log once they can find it.
+        """
+        if session.outbound:
+            session.factory.linkProven(session)
+        else:
             self._admission.proven(session)
         self.registry.add(session)
         self.linkLog.proven(session)
-        if session.outbound and session.closeReason is None:
-            session.factory.linkProven(session)
 
     def closing(self, session: ISession) -> None:
         """We end the link: nobody shall find it any more."""

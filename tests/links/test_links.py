@@ -64,6 +64,22 @@ class MeshTests(SynchronousTestCase):
             expected = {AddressState.CONNECTED, AddressState.ELSEWHERE, AddressState.OURSELVES}
             self.assertLessEqual(set(states(node)), expected)
 
+    def test_connectedWhenOthersAreTold(self) -> None:
+        """Who is told that a node is connected finds its address connected."""
+        late = self.network.addNode()
+        node = self.network.nodes[0]
+        told: list[tuple[AddressState, str]] = []
+
+        def look(nodeID: str) -> None:
+            status = node.addresses()[-1]
+            told.append((status.state, status.nodeID))
+
+        node.registry.joined.subscribe(look)
+        node.registry.whenConnected(late.nodeID).addCallback(look)
+        node.addPeer(late.settings.listen)
+        self.network.advance(1)
+        self.assertEqual(told, [(AddressState.CONNECTED, late.nodeID)] * 2)
+
     def test_cutLinkComesBack(self) -> None:
         """A cut link is dialled again, and stands soon after it heals."""
         one, other = self.network.nodes[:2]
