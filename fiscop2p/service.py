@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from math import inf
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -326,6 +327,10 @@ class P2PService(MultiService):
         @param timeout: in seconds; L{Settings.requestTimeout} if not given.
         @return: fires with the payload of the response; fails with L{PeerAbsent} or L{PeerBusy} at
             once, with L{PeerLeft} when the link ends, or with L{RequestTimeout}; may be cancelled.
+        @raise EncodingError: a number does not fit its field, or the payload is not bytes or too
+            long; nothing is sent.
+        @raise ValueError: the timeout is not above 0, or endless; nothing is sent.
+        @raise TypeError: it is no number at all.
         """
         session = self._sessions.get(nodeID)
         if session is None:
@@ -333,7 +338,7 @@ class P2PService(MultiService):
         if protocolID <= 0:
             raise _notARequest(protocolID)
         done: Any = Deferred(_cancelled)
-        wait = self.settings.requestTimeout if timeout is None else timeout
+        wait = self.settings.requestTimeout if timeout is None else _checkedTimeout(timeout)
         try:
             seq = session.ask(protocolID, packetType, payload, done, None, wait)
         except PeerBusy as error:
@@ -362,8 +367,10 @@ class P2PService(MultiService):
         @param timeout: in seconds; L{Settings.requestTimeout} if not given.
         @raise PeerAbsent: the node is not connected; nothing is sent, and neither is called.
         @raise PeerBusy: it reads too slowly, and more than L{Settings.maxQueue} wait for it.
-        @raise EncodingError: a number does not fit its field.
-        @raise TypeError: there is no C{failed}.
+        @raise EncodingError: a number does not fit its field, or the payload is not bytes or too
+            long.
+        @raise ValueError: the timeout is not above 0, or endless; nothing is sent.
+        @raise TypeError: it is no number at all, or there is no C{failed}.
         """
         session = self._sessions.get(nodeID)
         if session is None:
@@ -372,7 +379,7 @@ class P2PService(MultiService):
             raise _notARequest(protocolID)
         if failed is None:
             raise TypeError("failed is None: it must take why there is no answer")
-        wait = self.settings.requestTimeout if timeout is None else timeout
+        wait = self.settings.requestTimeout if timeout is None else _checkedTimeout(timeout)
         session.ask(protocolID, packetType, payload, answered, failed, wait)
 
     def broadcast(self, payload: bytes, *, protocolID: int, packetType: int = 0) -> int:
@@ -507,8 +514,12 @@ class P2PService(MultiService):
         @param timeout: seconds that each follower has; L{Settings.topicTimeout} if not given.
         @return: fires with the answer; fails with L{NoFollower}, L{TopicRequestFailed} or
             L{BandwidthExceeded}; may be cancelled.
+        @raise EncodingError: the topic does not fit the wire, or the payload is not bytes or too
+            long.
+        @raise ValueError: the timeout is not above 0, or endless; nobody is asked.
+        @raise TypeError: it is no number at all.
         """
-        wait = self.settings.topicTimeout if timeout is None else timeout
+        wait = self.settings.topicTimeout if timeout is None else _checkedTimeout(timeout)
         return self._topics.request(self._nameOf(topic, topic), payload, wait)
 
     # Status.
@@ -604,6 +615,15 @@ def _cancelled(done: Any) -> None:
     """The canceller of a request's Deferred."""
     session, seq = done.fiscop2pRequest
     session.forget(seq)
+
+
+def _checkedTimeout(timeout: float) -> float:
+    """Let pass how long an answer may take: like those of L{Settings}, it is above 0, and ends."""
+    if not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout {timeout!r} is not a number of seconds")
+    if not 0 < timeout < inf:
+        raise ValueError(f"timeout {timeout!r} is not a number of seconds above 0")
+    return timeout
 
 
 def _checkHandler(handler: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import inf, nan
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256K1, generate_private_key
 from twisted.application.service import MultiService
@@ -243,6 +244,26 @@ class RequestTests(NetworkTestCase):
         later.callback(b"late")
         self.advance()
         self.assertEqual(self.a.counters["responses nobody waited for"], 1)
+
+    def test_noTimeout(self) -> None:
+        """What is no time to wait is refused before anything is sent."""
+        got: list[Message] = []
+        self.b.handle(self.protocolID, got.append)
+        self.b.subscribe("orders", got.append)
+        self.advance()
+        ask = partial(
+            self.a.ask, self.b.nodeID, b"?", got.append, got.append, protocolID=self.protocolID
+        )
+        for wrong, kind in (
+            *((wrong, TypeError) for wrong in ("5", b"5", [5], 5j)),
+            *((wrong, ValueError) for wrong in (0, -1, nan, inf)),
+        ):
+            for call in (self.request, ask, partial(self.a.requestTopic, "orders", b"?")):
+                error = self.assertRaises(kind, call, timeout=wrong)
+                self.assertIn(f"timeout {wrong!r} is not a number of seconds", str(error))
+        self.advance()
+        self.assertEqual(got, [])
+        self.assertEqual(self.a.registry.session(self.b.nodeID).pending, 0)
 
     def test_absent(self) -> None:
         """A request to a node that is not there fails at once."""
