@@ -240,7 +240,8 @@ class RequestTests(NetworkTestCase):
         self.assertNoResult(answer)
         self.advance(0.02)
         error = self.failureResultOf(answer, RequestTimeout).value
-        self.assertIn("within 3 s", str(error))
+        who = f"node {self.b.nodeID[:8]}... to protocolID {self.protocolID}"
+        self.assertEqual(str(error), f"no answer within 3 s from {who}")
         later.callback(b"late")
         self.advance()
         self.assertEqual(self.a.counters["responses nobody waited for"], 1)

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from ..errors import DeliveryError, RequestTimeout
+from ..identity import abridged
 from ..interfaces import Answered, Failed, ISession
 from ..wire.runs import Run
 
@@ -18,8 +19,8 @@ _RESOLUTION: Final = 0.01
 _FAILED: Final = "who waited for an answer failed with it"
 _MOST_STALE: Final = 64
 
-_Request: TypeAlias = tuple[float, Any, Failed | None, float]
-"""Deadline, two callbacks (or a Deferred and L{None}), timeout."""
+_Request: TypeAlias = tuple[float, Any, Failed | None, float, int]
+"""Deadline, two callbacks (or a Deferred and L{None}), timeout, protocolID."""
 
 
 class PendingRequests:
@@ -41,6 +42,7 @@ class PendingRequests:
         "_early",
         "_latest",
         "_next",
+        "_nodeID",
         "_seconds",
         "_timer",
         "requests",
@@ -49,8 +51,12 @@ class PendingRequests:
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, nodeID: str) -> None:
+        """
+        @param nodeID: the peer's.
+        """
         self._clock = clock
+        self._nodeID = nodeID
         self._seconds = clock.seconds
         self.requests: dict[int, _Request] = {}
         self.timeouts = 0
@@ -65,15 +71,17 @@ class PendingRequests:
         answered: Answered | Deferred[bytes],
         failed: Failed | None,
         timeout: float,
+        protocolID: int,
     ) -> None:
         """
         Wait for the response to C{seq}, C{timeout} seconds at the most.
 
         @param failed: L{None} with a Deferred, which is told either.
+        @param protocolID: what the peer was asked under.
         """
         seconds = self._seconds
         deadline = seconds() + timeout
-        self.requests[seq] = (deadline, answered, failed, timeout)
+        self.requests[seq] = (deadline, answered, failed, timeout, protocolID)
         if deadline < self._latest:
             self._addEarly(deadline, seq)
         else:
@@ -100,7 +108,7 @@ class PendingRequests:
 
         @raise KeyError: it does not wait.
         """
-        deadline, _, _, timeout = self.requests[seq]
+        deadline, _, _, timeout, _ = self.requests[seq]
         return deadline - timeout
 
     def forget(self, seq: int) -> None:
@@ -123,7 +131,7 @@ class PendingRequests:
             if request is None:
                 unmatched.append(seq)
                 continue
-            _, answered, failed, _ = request
+            _, answered, failed, _, _ = request
             try:
                 if failed is None:
                     answered.callback(payload)
@@ -142,18 +150,18 @@ class PendingRequests:
         for seq, request in list(self.requests.items()):
             self._fail(seq, request, lambda _: error)
 
-    def _fail(self, seq: int, request: _Request, why: Callable[[float], DeliveryError]) -> None:
+    def _fail(self, seq: int, request: _Request, why: Callable[[_Request], DeliveryError]) -> None:
         """
-        @param why: takes the timeout.
+        @param why: takes the request.
         """
         if self.requests.get(seq) is request:
             del self.requests[seq]
-            _, done, failed, timeout = request
+            _, done, failed, _, _ = request
             try:
                 if failed is None:
-                    done.errback(why(timeout))
+                    done.errback(why(request))
                 else:
-                    failed(why(timeout))
+                    failed(why(request))
             except Exception:
                 self._log.failure(_FAILED)
 
@@ -169,7 +177,7 @@ class PendingRequests:
         expired = self._expired(self._seconds())
         self.timeouts += len(expired)
         for seq, request in expired.items():
-            self._fail(seq, request, _tooLate)
+            self._fail(seq, request, self._tooLate)
         while self._early and not self._isPending(*self._early[0]):
             heappop(self._early)
         if self.requests:
@@ -189,6 +197,9 @@ class PendingRequests:
                 expired[seq] = self.requests[seq]
         return expired
 
-
-def _tooLate(timeout: float) -> RequestTimeout:
-    return RequestTimeout(f"no answer within {timeout:g} s")
+    def _tooLate(self, request: _Request) -> RequestTimeout:
+        _, _, _, timeout, protocolID = request
+        return RequestTimeout(
+            f"no answer within {timeout:g} s from node {abridged(self._nodeID)} to protocolID "
+            f"{protocolID}"
+        )

@@ -388,12 +388,12 @@ class PeerProtocol(OutgoingFrames):
         pending = self._pending
         if pending is None:
             pending = self._beginPending()
-        pending.add(seq, answered, failed, timeout)
+        pending.add(seq, answered, failed, timeout, protocolID)
         self._isExpecting = True
         return seq
 
     def _beginPending(self) -> PendingRequests:
-        self._pending = pending = PendingRequests(self._clock)
+        self._pending = pending = PendingRequests(self._clock, self.nodeID)
         self._waiting = pending.requests
         return pending
 
@@ -435,7 +435,7 @@ class PeerProtocol(OutgoingFrames):
         except PeerBusy:
             # It cannot be asked, but whatever else comes in time will do.
             pending = self._beginPending() if self._pending is None else self._pending
-            pending.add(self._links.nextSeq(), answered, answered, PROBE_TIMEOUT)
+            pending.add(self._links.nextSeq(), answered, answered, PROBE_TIMEOUT, TOPIC)
 
     # The end.
 

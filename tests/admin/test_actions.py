@@ -90,9 +90,12 @@ class SendTests(ActionsTestCase):
 
     def test_noAnswer(self) -> None:
         """504 when it does not come in time."""
-        body = {"to": "node1", "text": "x", "protocolID": self.protocolID + 1, "timeout": 0.5}
+        asked = self.protocolID + 1
+        body = {"to": "node1", "text": "x", "protocolID": asked, "timeout": 0.5}
         code, found = self.answerTo("/api/request", body)
-        self.assertEqual((code, found), (504, {"error": "no answer within 0.5 s"}))
+        who = self.peers[0].nodeID[:8]
+        why = f"no answer within 0.5 s from node {who}... to protocolID {asked}"
+        self.assertEqual((code, found), (504, {"error": why}))
 
     def test_left(self) -> None:
         """502 when the peer leaves before it answers."""

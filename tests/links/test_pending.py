@@ -28,7 +28,7 @@ class Requests:
 
     def __init__(self) -> None:
         self.clock = VirtualClock()
-        self.pending = PendingRequests(self.clock)
+        self.pending = PendingRequests(self.clock, "ab" * 64)
         self.session = SimpleNamespace(closeReason=None)
         self.ends: list[tuple[int, float, Outcome]] = []
 
@@ -40,7 +40,7 @@ class Requests:
             if then is not None:
                 then()
 
-        self.pending.add(seq, ended, ended, timeout)
+        self.pending.add(seq, ended, ended, timeout, 66536)
 
     def answer(self, seq: int, payload: bytes) -> bool:
         """Have a response come; tells whether somebody waited for it."""
@@ -105,13 +105,16 @@ class PendingTests(RequestsTestCase):
         self.assertEqual(self.requests.ended, [2, 3])
 
     def test_timeout(self) -> None:
-        """Without an answer the deadline ends it; the error says how long was waited."""
+        """Without an answer the deadline ends it; the error says how long, of whom and for what."""
         self.requests.add(2, 2.5)
         self.clock.advance(2.49)
         self.assertEqual(self.requests.ends, [])
         self.clock.advance(0.03)
         self.assertEnded((2, 2.5))
-        self.assertIn("2.5 s", str(self.requests.ends[0][2]))
+        self.assertEqual(
+            str(self.requests.ends[0][2]),
+            "no answer within 2.5 s from node abababab... to protocolID 66536",
+        )
         self.assertEqual(len(self.pending.requests), 0)
 
     def test_deadlinesInAnyOrder(self) -> None:
