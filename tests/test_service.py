@@ -74,6 +74,15 @@ class SendTests(NetworkTestCase):
         self.assertIn("00000000... is not connected", str(error))
         self.assertRaises(PeerAbsent, self.a.send, self.a.nodeID, b"x", protocolID=self.protocolID)
 
+    def test_noNodeID(self) -> None:
+        """What is no node ID is told so, not that it is absent."""
+        send = partial(self.a.send, payload=b"x", protocolID=self.protocolID)
+        request = partial(self.a.request, payload=b"x", protocolID=self.protocolID)
+        for call in (send, request, self.a.statusOf, self.a.registry.whenConnected):
+            for wrong in (self.b.nodeID.encode(), None, 5):
+                error = self.assertRaises(TypeError, call, wrong)
+                self.assertIn("a node ID is a str, not ", str(error))
+
     def test_badNumbers(self) -> None:
         """What does not fit the header is refused before anything is sent."""
         for protocolID, packetType in ((0, 0), (-5, 0), (1 << 31, 0), (9, 65536), (9, -1)):

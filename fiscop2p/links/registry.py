@@ -92,7 +92,12 @@ class PeerRegistry:
         return session
 
     def absent(self, nodeID: str) -> PeerAbsent:
-        """The error that a node is not connected."""
+        """
+        The error that a node is not connected.
+
+        @raise TypeError: it is not the ID of any.
+        """
+        _checkText(nodeID)
         if nodeID == self._ownID:
             return PeerAbsent(f"node {abridged(nodeID)} is this node itself")
         if nodeID != nodeID.lower():
@@ -108,6 +113,7 @@ class PeerRegistry:
         @param nodeID: in letters of any case.
         @return: fires with the node ID once it is connected, at once if it is; may be cancelled.
         """
+        _checkText(nodeID)
         nodeID = nodeID.lower()
 
         def forget(deferred: Deferred[str]) -> None:
@@ -290,3 +296,8 @@ class PeerRegistry:
                 other.retire(CloseReason.DUPLICATE, _PATIENCE)
 
         kept.ping(settled)
+
+
+def _checkText(nodeID: object) -> None:
+    if not isinstance(nodeID, str):
+        raise TypeError(f"a node ID is a str, not {type(nodeID).__name__}")

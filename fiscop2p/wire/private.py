@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from ..errors import EncodingError
-from .syncing import MAX_TOPIC_LENGTH, topicBytes
+from .syncing import MAX_TOPIC_LENGTH, checkText, topicBytes
 
 NEED_VERIFY: Final = "#!$TopicNeedVerify_"
 VERIFY_CHANNEL: Final = "#!$VerifyChannel_"
@@ -35,7 +35,9 @@ def checkPlain(topic: str) -> None:
     See that a topic does not have the name of one that belongs to a private topic.
 
     @raise EncodingError: it has.
+    @raise TypeError: it is not text.
     """
+    checkText(topic)
     if topic.startswith((NEED_VERIFY, VERIFY_CHANNEL, PUSH_CHANNEL)):
         raise EncodingError(
             f"topic {topic[:64]!r} has the name that a private topic has on the wire: give its "

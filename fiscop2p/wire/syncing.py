@@ -79,12 +79,24 @@ def decodeTopics(state: bytes | None) -> tuple[str, ...]:
     return () if state is None else tuple(map(topicText, state.split(_SEPARATOR)))
 
 
+def checkText(topic: object) -> None:
+    """
+    Let pass what can be a topic's name.
+
+    @raise TypeError: it is not text.
+    """
+    if not isinstance(topic, str):
+        raise TypeError(f"a topic is a str, not {type(topic).__name__}")
+
+
 def topicBytes(topic: str) -> bytes:
     """
     Encode a topic's name as UTF-8.
 
     @raise EncodingError: it is longer than 254 bytes, holds a TAB, or what is no character.
+    @raise TypeError: it is not text.
     """
+    checkText(topic)
     try:
         name = topic.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

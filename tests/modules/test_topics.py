@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from random import randbytes
 from typing import Any
 
@@ -90,6 +91,23 @@ class MulticastTests(NetworkTestCase):
             self.assertRaises(EncodingError, self.a.multicast, topic, b"x")
             self.assertRaises(EncodingError, self.a.requestTopic, topic, b"x")
         self.assertEqual(self.a.topics, frozenset())
+
+    def test_noTopic(self) -> None:
+        """What is not text is no topic."""
+        multicast, request = (
+            partial(call, payload=b"x") for call in (self.a.multicast, self.a.requestTopic)
+        )
+        calls = (
+            partial(self.a.subscribe, handler=print),
+            partial(self.a.restrictTopic, allowedKeys=()),
+            multicast,
+            partial(multicast, protocolID=self.protocolID),
+            request,
+        )
+        for call in calls:
+            for wrong in (b"orders", None, 5):
+                error = self.assertRaises(TypeError, call, wrong)
+                self.assertIn("a topic is a str, not ", str(error))
 
     def test_longestTopic(self) -> None:
         """254 bytes are a topic."""
