@@ -15,6 +15,7 @@ from .errors import (
     EncodingError,
     FiscoP2PError,
     HandlerTaken,
+    ListenError,
     NoFollower,
     PeerAbsent,
     PeerBusy,
@@ -25,8 +26,9 @@ from .errors import (
     TopicRequestFailed,
     TopicTaken,
 )
+from .events import Event
 from .identity import Credentials, Identity, loadCredentials
-from .interfaces import INode, IP2PModule, Message
+from .interfaces import Answer, Handler, INode, IP2PModule, ManyHandler, Message
 from .links.factories import AddressState, AddressStatus, PeerClientFactory, PeerServerFactory
 from .links.history import LinkRecord
 from .links.registry import PeerRegistry
@@ -45,6 +47,7 @@ __all__ = [
     "Address",
     "AddressState",
     "AddressStatus",
+    "Answer",
     "BandwidthExceeded",
     "CloseReason",
     "ConfigError",
@@ -52,12 +55,16 @@ __all__ = [
     "CredentialsError",
     "DeliveryError",
     "EncodingError",
+    "Event",
     "FiscoP2PError",
+    "Handler",
     "HandlerTaken",
     "INode",
     "IP2PModule",
     "Identity",
     "LinkRecord",
+    "ListenError",
+    "ManyHandler",
     "Message",
     "NoFollower",
     "NodeConfig",

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IConsumer, IHandshakeListener, IProtocol
+from twisted.internet.interfaces import IConsumer, IHandshakeListener, IProtocol, IReactorTime
 from twisted.plugin import IPlugin
 from twisted.python.failure import Failure
 from zope.interface import Attribute, Interface
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
         EllipticCurvePublicKey,
     )
 
+    from .events import Event
     from .identity import Identity
+    from .links.registry import PeerRegistry
 
 
 @dataclass(slots=True)
@@ -50,7 +52,12 @@ emptyMessage = partial(Message.__new__, Message)
 """C{Message(...)} itself takes twice as long."""
 
 Answer: TypeAlias = (
-    bytes | Deferred[bytes | None] | Deferred[bytes] | Coroutine[Any, Any, bytes | None] | None
+    bytes
+    | Deferred[bytes | None]
+    | Deferred[bytes]
+    | Deferred[None]
+    | Coroutine[Any, Any, bytes | None]
+    | None
 )
 Handler: TypeAlias = Callable[[Message], Answer]
 """Takes a message; returns its answer, now or later (a Deferred, a coroutine), or nothing."""
@@ -386,9 +393,13 @@ class ISession(IOutgoing):
 class INode(Interface):
     """A node as modules and handlers know it; L{fiscop2p.P2PService} is one."""
 
-    nodeID = Attribute("C{str}: our own node ID.")
-    clock = Attribute("C{IReactorTime}: what every wait goes by.")
-    registry = Attribute("L{PeerRegistry}: who is connected and who follows what.")
+    nodeID: str = Attribute("our own node ID.")
+    identity: Identity = Attribute("our own node ID, agency and name.")
+    clock: IReactorTime = Attribute("what every wait goes by.")
+    registry: PeerRegistry = Attribute("who is connected and who follows what.")
+    statusChanged: Event[str, dict[str, Any]] = Attribute(
+        "of a node ID and a dict: a peer's status is another than before."
+    )
 
     def protocolID(group: int, module: int) -> int:
         """Join group and module in the network's dialect."""
@@ -398,6 +409,9 @@ class INode(Interface):
 
     def handleMany(protocolID: int, handler: ManyHandler) -> None:
         """Give messages that come together to a handler together."""
+
+    def unhandle(protocolID: int) -> None:
+        """Undo C{handle} or C{handleMany}."""
 
     def send(nodeID: str, payload: bytes, *, protocolID: int, packetType: int = 0) -> None:
         """Send one way."""
@@ -414,8 +428,8 @@ class INode(Interface):
         protocolID: int,
         packetType: int = 0,
         timeout: float | None = None,
-    ) -> Any:
-        """Send and get a Deferred of the response's payload."""
+    ) -> Deferred[bytes]:
+        """Send, and wait for the response's payload."""
 
     def ask(
         nodeID: str,
@@ -455,11 +469,16 @@ class INode(Interface):
         @return: to how many nodes.
         """
 
-    def requestTopic(topic: str, payload: bytes, *, timeout: float | None = None) -> Any:
-        """Ask one follower of a topic; a Deferred of its answer."""
+    def requestTopic(
+        topic: str, payload: bytes, *, timeout: float | None = None
+    ) -> Deferred[bytes]:
+        """Ask one follower of a topic, and wait for its answer."""
 
     def setStatus(**fields: Any) -> None:
         """Change what every other fiscop2p node comes to know of us."""
+
+    def statusOf(nodeID: str) -> dict[str, Any]:
+        """The status of a node: our own, or what a peer last told."""
 
 
 class IP2PModule(IPlugin):

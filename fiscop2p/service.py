@@ -330,7 +330,7 @@ class P2PService(MultiService):
         @raise EncodingError: a number does not fit its field, or the payload is not bytes or too
             long; nothing is sent.
         @raise ValueError: the timeout is not above 0, or endless; nothing is sent.
-        @raise TypeError: it is no number at all.
+        @raise TypeError: it is no number at all, or the node ID not text.
         """
         session = self._sessions.get(nodeID)
         if session is None:
@@ -517,7 +517,7 @@ class P2PService(MultiService):
         @raise EncodingError: the topic does not fit the wire, or the payload is not bytes or too
             long.
         @raise ValueError: the timeout is not above 0, or endless; nobody is asked.
-        @raise TypeError: it is no number at all.
+        @raise TypeError: it is no number at all, or the topic not text.
         """
         wait = self.settings.topicTimeout if timeout is None else _checkedTimeout(timeout)
         return self._topics.request(self._nameOf(topic, topic), payload, wait)

@@ -11,6 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+import fiscop2p
 from fiscop2p.access import AccessLists
 from fiscop2p.errors import (
     EncodingError,
@@ -117,6 +118,16 @@ class SendTests(NetworkTestCase):
     def test_providesINode(self) -> None:
         """Modules find what the interface promises."""
         self.assertTrue(verifyObject(INode, self.a))
+
+
+class NamesTests(SynchronousTestCase):
+    """What applications import."""
+
+    def test_annotations(self) -> None:
+        """The package has the types that an application's functions take and return."""
+        for name in ("Answer", "Event", "Handler", "ListenError", "ManyHandler", "Message"):
+            self.assertIn(name, fiscop2p.__all__)
+        self.assertEqual([each for each in fiscop2p.__all__ if not hasattr(fiscop2p, each)], [])
 
 
 class AskTests(NetworkTestCase):
