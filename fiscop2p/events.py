@@ -40,8 +40,11 @@ class Event(Generic[P]):
         """Tell everybody."""
         for callback in list(self._callbacks):
             # A plain function is done at once, a Deferred or a coroutine later.
-            done = maybeDeferred(callback, *args, **kwargs)
+            done = maybeDeferred(self._call, callback, *args, **kwargs)
             done.addErrback(partial(self._failed, callback))
+
+    def _call(self, callback: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> object:
+        return callback(*args, **kwargs)
 
     def _failed(self, callback: Callable[P, object], failure: Failure) -> None:
         self._log.failure("callback {callback} failed", failure, callback=callback)

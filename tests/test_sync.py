@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from fiscop2p.interfaces import ISession
+from fiscop2p.reasons import CloseReason
 from fiscop2p.testing import MemoryNetwork
 from fiscop2p.wire.dialect import RC2
 from tests.strangers import Stranger, dial, logLines, looseContext
@@ -228,6 +230,88 @@ class NodeStatusTests(SynchronousTestCase):
             self.network.advance(0.2)
             self.assertEqual(self.a.statusOf(self.b.nodeID), {})
         self.assertIsNone(session.closeReason)
+
+    def test_ownDicts(self) -> None:
+        """Everybody who asks, or is told, gets a dict of his own."""
+        told: list = []
+        self.b.statusChanged.subscribe(lambda _, status: status.clear())
+        self.b.statusChanged.subscribe(lambda _, status: told.append(status))
+        self.a.setStatus(height=12, parts=["x"])
+        self.network.advance(0.2)
+        expected = {"height": 12, "parts": ["x"]}
+        self.assertEqual(told, [expected])
+        for node in (self.a, self.b):
+            told[0]["parts"].append("y")
+            node.statusOf(self.a.nodeID)["height"] = 7
+            node.statusOf(self.a.nodeID)["parts"].append("y")
+            self.assertEqual(node.statusOf(self.a.nodeID), expected)
+        self.a.setStatus(more=1)
+        self.network.advance(0.2)
+        self.assertEqual(self.b.statusOf(self.a.nodeID), {**expected, "more": 1})
+
+
+class SeveralLinksTests(SynchronousTestCase):
+    """The status of a node to which there are two links for a while, or none."""
+
+    def setUp(self) -> None:
+        self.network = MemoryNetwork(2)
+        self.addCleanup(self.network.stop)
+        self.a, self.b = self.network.nodes
+        self.told: list = []
+        self.a.statusChanged.subscribe(lambda _, status: self.told.append(status))
+        self.b.setStatus(height=1)
+
+    def links(self) -> tuple[ISession, ISession]:
+        """The link that serves, and the other one."""
+        self.network.advance(0.5)
+        serving = self.a.registry.session(self.b.nodeID)
+        (spare,) = self.a.links.sessions - {serving}
+        return serving, spare
+
+    def learn(self, session: ISession, state: bytes) -> None:
+        """Let a learn a status over a link."""
+        self.a._status._learnt(session, state)
+
+    def test_toldOnce(self) -> None:
+        """Nodes that dial each other learn a status by two links, and tell it once."""
+        self.links()
+        self.network.advance(10)
+        self.assertEqual(self.told, [{"height": 1}])
+
+    def test_whicheverServes(self) -> None:
+        """That another link serves is no news if it knows the same, or nothing yet."""
+        serving, _ = self.links()
+        serving.abort(CloseReason.SILENT)
+        self.assertEqual(self.a.statusOf(self.b.nodeID), {"height": 1})
+        self.network.advance(10)
+        self.assertEqual(self.told, [{"height": 1}])
+
+    def test_learntBySpare(self) -> None:
+        """What was learnt by a link that does not serve is told when it comes to serve."""
+        serving, spare = self.links()
+        self.learn(spare, b'{"height":2}')
+        self.assertEqual(self.told, [{"height": 1}])
+        self.assertEqual(self.a.statusOf(self.b.nodeID), {"height": 1})
+        serving.abort(CloseReason.SILENT)
+        self.assertEqual(self.told, [{"height": 1}, {"height": 2}])
+        self.assertEqual(self.a.statusOf(self.b.nodeID), {"height": 2})
+
+    def test_takenAway(self) -> None:
+        """A status that is taken away is told as an empty one, also by a new link."""
+        _, spare = self.links()
+        self.a.registry._activate(spare)
+        del self.a._status._states[spare]
+        self.learn(spare, b"{}")
+        self.assertEqual(self.told, [{"height": 1}, {}])
+
+    def test_comesBack(self) -> None:
+        """Of a node that left and comes back the status is told anew."""
+        self.links()
+        self.network.cut(self.a, self.b)
+        self.network.advance(1)
+        self.network.heal(self.a, self.b)
+        self.network.advance(30)
+        self.assertEqual(self.told, [{"height": 1}] * 2)
 
 
 class ManyNodesTests(SynchronousTestCase):

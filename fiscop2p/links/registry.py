@@ -40,6 +40,7 @@ class PeerRegistry:
     @ivar joined: L{Event} of a node ID: the node is connected.
     @ivar left: L{Event} of a node ID: it is not any more.
     @ivar topicsChanged: L{Event} of a node ID: it follows other topics than before.
+    @ivar relinked: L{Event} of a node ID: another of its links serves it than before.
     """
 
     _log = Logger()
@@ -51,6 +52,7 @@ class PeerRegistry:
         self.joined: Event[str] = Event()
         self.left: Event[str] = Event()
         self.topicsChanged: Event[str] = Event()
+        self.relinked: Event[str] = Event()
         self.history = LinkHistory()
         self._ownID = ownID
         self._active: dict[str, ISession] = {}
@@ -277,6 +279,7 @@ class PeerRegistry:
         self._index(spare, topicsAfter)
         if topicsBefore != topicsAfter:
             self._untold.append((self.topicsChanged.fire, nodeID))
+        self._untold.append((self.relinked.fire, nodeID))
 
     def _dropSpare(self, session: ISession) -> None:
         spares = self._spares[session.nodeID]

@@ -8,6 +8,8 @@ tell of their chains is shown as a field of theirs.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from copy import deepcopy
 from typing import Any, Final
 
 from ..errors import EncodingError, MalformedMessage
@@ -27,18 +29,27 @@ class NodeStatus:
     """
     Our status, and that of every peer.
 
+    A status is kept as the JSON that it travels as: whoever asks gets a dict of his own.
+
     @ivar changed: L{Event} of a node ID and its status, whenever it is another than before.
     """
 
     def __init__(self, links: ILinks, registry: PeerRegistry, blocks: PeerBlocks) -> None:
-        self.changed: Event[str, dict[str, Any]] = Event()
-        self.own: dict[str, Any] = {}
+        self.changed: Event[str, dict[str, Any]] = _StatusEvent()
         self.sync = SeqSync("status", NODE_STATUS, links, self._learnt, announceUnset=False)
         self._registry = registry
         self._blocks = blocks
-        self._statuses: dict[ISession, dict[str, Any]] = {}
-        blocks.changed.subscribe(self._changed)
+        self._states: dict[ISession, bytes] = {}
+        self._told: dict[str, dict[str, Any]] = {}
+        blocks.changed.subscribe(lambda session: self._look(session.nodeID))
         links.sessionClosed.subscribe(self._forget)
+        registry.relinked.subscribe(self._look)
+        registry.left.subscribe(self._left)
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """Our status."""
+        return _decode(self.sync.state)
 
     def set(self, fields: dict[str, Any]) -> None:
         """
@@ -57,8 +68,6 @@ class NodeStatus:
             )
         state = text.encode()
         if state != (self.sync.state or b"{}"):
-            # What peers will hold, and nothing that the caller may still change.
-            self.own = json.loads(text)
             self.sync.change(lambda: state)
 
     def of(self, nodeID: str) -> dict[str, Any]:
@@ -70,7 +79,7 @@ class NodeStatus:
         return self._toldBy(self._registry.session(nodeID))
 
     def _toldBy(self, session: ISession) -> dict[str, Any]:
-        status = self._statuses.get(session, {})
+        status = _decode(self._states.get(session))
         blocks = self._blocks.toldBy(session)
         if not blocks:
             return status
@@ -78,17 +87,39 @@ class NodeStatus:
         # Also before a field of this name that the peer's application has set.
         return {**status, "groups": groups}
 
-    def _changed(self, session: ISession) -> None:
-        self.changed.fire(session.nodeID, self._toldBy(session))
-
     def _learnt(self, session: ISession, state: bytes | None) -> None:
-        status = _decode(state)
-        if status != self._statuses.get(session, {}):
-            self._statuses[session] = status
-            self._changed(session)
+        _decode(state)
+        self._states[session] = state or b"{}"
+        self._look(session.nodeID)
+
+    def _look(self, nodeID: str) -> None:
+        """Tell of a node's status if it is another than was told last, by whichever link."""
+        session = self._registry.find(nodeID)
+        if session is None or not (session in self._states or self._blocks.toldBy(session)):
+            # A new link in the place of another has yet to say what is known already.
+            return
+        status = self._toldBy(session)
+        if status != self._told.get(nodeID, {}):
+            self._told[nodeID] = status
+            self.changed.fire(nodeID, status)
 
     def _forget(self, session: ISession) -> None:
-        self._statuses.pop(session, None)
+        self._states.pop(session, None)
+
+    def _left(self, nodeID: str) -> None:
+        self._told.pop(nodeID, None)
+
+
+class _StatusEvent(Event[str, dict[str, Any]]):
+    """Tells everybody a dict of his own."""
+
+    def _call(
+        self,
+        callback: Callable[[str, dict[str, Any]], object],
+        nodeID: str,
+        status: dict[str, Any],
+    ) -> object:
+        return callback(nodeID, deepcopy(status))
 
 
 def _fields(block: SyncStatus) -> dict[str, Any]:

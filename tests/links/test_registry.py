@@ -240,18 +240,19 @@ class DuplicateTests(SynchronousTestCase):
         self.assertIs(registry.session(LESS), second)
 
     def test_nobodyLeavesOrJoins(self) -> None:
-        """That another link serves is no news."""
+        """That another link serves is told as that alone."""
         registry = PeerRegistry(OURS)
         told: list[str] = []
+        registry.relinked.subscribe(lambda _: told.append("relinked"))
         registry.joined.subscribe(lambda _: told.append("joined"))
         registry.left.subscribe(lambda _: told.append("left"))
         first, second = FakeSession(LESS), FakeSession(LESS)
         registry.add(first)
         registry.add(second)
         registry.remove(first)
-        self.assertEqual(told, ["joined"])
+        self.assertEqual(told, ["joined", "relinked"])
         registry.remove(second)
-        self.assertEqual(told, ["joined", "left"])
+        self.assertEqual(told, ["joined", "relinked", "left"])
 
     def test_topicsOfTheLinkThatServes(self) -> None:
         """Topics are those that came over the link that serves."""
