@@ -129,7 +129,7 @@ class P2PService(MultiService):
         super().startService()
         keepFreedMemory()
         self._links.start()
-        self._topics.sync.start()
+        self._topics.start()
         self._status.sync.start()
         self._log.info(
             "fiscop2p node {name} of {agency} is running: node ID {nodeID}, listening on "
@@ -146,13 +146,17 @@ class P2PService(MultiService):
         """
         Close everything.
 
+        What waits for answers, or for nodes to connect, fails.
+
         @return: fires when all links are closed, and the port is free for another start.
         """
-        self._topics.sync.stop()
-        self._status.sync.stop()
         children = super().stopService()
-        stopped = self._links.stop().addCallback(lambda _: children)
-        return stopped.addCallback(lambda _: None)
+        stopped = self._links.stop()
+        # Only now: who is told that something has failed finds no peer to try it with.
+        self._topics.stop()
+        self._status.sync.stop()
+        self.registry.stop()
+        return stopped.addCallback(lambda _: children).addCallback(lambda _: None)
 
     @property
     def access(self) -> AccessLists:

@@ -543,6 +543,14 @@ class ServiceTests(SynchronousTestCase):
         self.assertIn("None is no AccessLists", str(error))
         self.assertIs(node.access, lists)
 
+    def test_stopWhileSomebodyWaits(self) -> None:
+        """Who waits for a node to connect is told when our own stops."""
+        network = MemoryNetwork(1)
+        waiting = network.nodes[0].registry.whenConnected("0" * 128)
+        network.stop()
+        error = self.failureResultOf(waiting, PeerAbsent).value
+        self.assertIn("00000000... is not connected, and this node stops", str(error))
+
 
 class TLSRequestTests(RequestTests):
     """The same over real TLS, by the standard library."""

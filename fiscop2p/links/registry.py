@@ -113,7 +113,8 @@ class PeerRegistry:
         Wait for a node.
 
         @param nodeID: in letters of any case.
-        @return: fires with the node ID once it is connected, at once if it is; may be cancelled.
+        @return: fires with the node ID once it is connected, at once if it is; fails with
+            L{PeerAbsent} when our node stops; may be cancelled.
         """
         _checkText(nodeID)
         nodeID = nodeID.lower()
@@ -131,6 +132,16 @@ class PeerRegistry:
         else:
             self._waiting.setdefault(nodeID, []).append(done)
         return done
+
+    def stop(self) -> None:
+        """Nobody connects any more, until our node is started again."""
+        waiting, self._waiting = self._waiting, {}
+        for nodeID, deferreds in waiting.items():
+            error = PeerAbsent(f"node {abridged(nodeID)} is not connected, and this node stops")
+            for done in deferreds:
+                # Who is told may give others up.
+                if not done.called:
+                    done.errback(error)
 
     def historyOf(self, nodeID: str) -> list[LinkRecord]:
         """

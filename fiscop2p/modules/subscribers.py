@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from random import shuffle
-from typing import Final
+from typing import Any, Final, TypeVar
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
@@ -20,6 +20,8 @@ from ..wire.syncing import shownTopic, topicBytes, topicText
 
 MAX_TOPICS: Final = 16_384
 """Topics that one node may follow."""
+
+T = TypeVar("T")
 
 
 class Subscribers:
@@ -36,6 +38,18 @@ class Subscribers:
         self._timeout = links.settings.subscriberTimeout
         self._byTopic: dict[str, tuple[Handler, ...]] = {}
         self._byName: dict[bytes, tuple[EachPublished, ...]] = {}
+        self._awaited: set[Deferred[Any]] = set()
+        self._isStopped = False
+
+    def start(self) -> None:
+        """Answer requests; before the first L{stop} that is so anyway."""
+        self._isStopped = False
+
+    def stop(self) -> None:
+        """Cancel the answers that are waited for, and ask nobody any more."""
+        self._isStopped = True
+        for answer in list(self._awaited):
+            answer.cancel()
 
     def __contains__(self, topic: str) -> bool:
         return topic in self._byTopic
@@ -78,9 +92,10 @@ class Subscribers:
         for each in self._byName.get(name, ()):
             each.handler = None
         if handlers:
+            failed = partial(self._failed, topic)
             self._byTopic[topic] = tuple(handlers)
             self._byName[name] = tuple(
-                EachPublished(handler, self._failed, topic) for handler in handlers
+                EachPublished(handler, failed, topic) for handler in handlers
             )
         else:
             del self._byTopic[topic], self._byName[name]
@@ -117,8 +132,9 @@ class Subscribers:
 
         @param sender: the link that it came by, if it did.
         """
+        failed = partial(self._failed, message.topic)
         for handler in self._byTopic.get(message.topic, ()):
-            callHandler(handler, message, unasked, self._failed, sender)
+            callHandler(handler, message, unasked, failed, sender)
 
     def ask(
         self,
@@ -129,7 +145,8 @@ class Subscribers:
     ) -> None:
         """
         Ask one of those that follow the topic at random, the next one when it fails, or takes
-        longer than L{Settings.subscriberTimeout<fiscop2p.settings.Settings>}.
+        longer than L{Settings.subscriberTimeout<fiscop2p.settings.Settings>}; nobody once we have
+        stopped.
 
         @param asker: the link that the message came by, if it did.
         """
@@ -137,7 +154,7 @@ class Subscribers:
         shuffle(handlers)
 
         def askNext() -> None:
-            if handlers:
+            if handlers and not self._isStopped:
                 inTime = partial(self._inTime, handlers.pop())
                 callHandler(inTime, message, answered, failed, asker)
             else:
@@ -146,8 +163,8 @@ class Subscribers:
         def failed(failure: Failure) -> None:
             if failure.check(_TooSlow):
                 self._tooSlow(message.topic)
-            else:
-                self._failed(failure)
+            elif not (self._isStopped and failure.check(CancelledError)):
+                self._failed(message.topic, failure)
             askNext()
 
         askNext()
@@ -163,7 +180,13 @@ class Subscribers:
             answer = ensureDeferred(answer)
         if isinstance(answer, Deferred) and (answer.paused or not answer.called):
             answer.addTimeout(self._timeout, self._clock, _raiseTooSlow)
+            self._awaited.add(answer)
+            answer.addBoth(self._awaitedNoMore, answer)
         return answer
+
+    def _awaitedNoMore(self, result: T, answer: Deferred[Any]) -> T:
+        self._awaited.discard(answer)
+        return result
 
     def _tooSlow(self, topic: str) -> None:
         self._noise.complain(
@@ -175,8 +198,14 @@ class Subscribers:
             topic=shownTopic(topic),
         )
 
-    def _failed(self, failure: Failure) -> None:
-        self._noise.failed(self._log, "subscriber", "a subscriber failed", failure)
+    def _failed(self, topic: str, failure: Failure) -> None:
+        self._noise.failed(
+            self._log,
+            ("subscriber", topic),
+            "a subscriber failed,topic={topic}",
+            failure,
+            topic=shownTopic(topic),
+        )
 
 
 class _TooSlow(Exception):

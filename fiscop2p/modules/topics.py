@@ -88,6 +88,20 @@ class Topics:
         self.sync.confirmed.subscribe(self.verification.tryAgain)
         links.receivers[AMOP] = self._received
 
+    def start(self) -> None:
+        """Tell peers what we follow, and answer them."""
+        self.subscribers.start()
+        self.sync.start()
+
+    def stop(self) -> None:
+        """
+        End what waits for our own subscribers.
+
+        What waits for peers ends with their links, and asks nobody else.
+        """
+        self.sync.stop()
+        self.subscribers.stop()
+
     # Following.
 
     @property

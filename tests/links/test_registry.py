@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random, randbytes
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.errors import PeerAbsent, PeerLeft
@@ -184,6 +184,18 @@ class RegistryTests(SynchronousTestCase):
         waiting.addErrback(lambda _: None)
         waiting.cancel()
         self.registry.add(self.session)
+
+    def test_stopped(self) -> None:
+        """When the node stops, who waits is told so; who waits again does so until a start."""
+        again: list[Deferred[str]] = []
+        first, second = (self.registry.whenConnected(LESS) for _ in range(2))
+        first.addErrback(lambda failure: failure.trap(PeerAbsent) and second.cancel())
+        first.addCallback(lambda _: again.append(self.registry.whenConnected(LESS)))
+        self.registry.stop()
+        self.failureResultOf(second, CancelledError)
+        self.assertNoResult(again[0])
+        self.registry.add(self.session)
+        self.assertEqual(self.successResultOf(again[0]), LESS)
 
 
 class DuplicateTests(SynchronousTestCase):

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 
 from fiscop2p.errors import (
     BandwidthExceeded,
+    DeliveryError,
     EncodingError,
     NoFollower,
     RequestTimeout,
@@ -18,6 +19,7 @@ from fiscop2p.errors import (
 from fiscop2p.interfaces import ISession, Message
 from fiscop2p.links.delivery import eachFrame
 from fiscop2p.reasons import CloseReason
+from fiscop2p.service import P2PService
 from fiscop2p.traffic.limiter import RateLimiter
 from fiscop2p.wire.amop import ChannelMessage, encodeTopicBody, encodeTopicMessage
 from fiscop2p.wire.dialect import AMOP
@@ -82,6 +84,29 @@ class MulticastTests(NetworkTestCase):
         self.advance()
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertEqual(sorted(name for name, _ in self.got), ["b", "c"])
+
+    def test_failingSubscribers(self) -> None:
+        """The first failure of each topic has its traceback, and a line that names the topic."""
+
+        def fail(message: Message) -> None:
+            raise ValueError(message.topic)
+
+        lines = logLines(self)
+        for topic in ("orders", "prices", "prices"):
+            self.b.subscribe(topic, fail)
+        self.advance()
+        for _ in range(3):
+            for topic in ("orders", "prices"):
+                self.a.multicast(topic, b"x")
+                answer = self.a.requestTopic(topic, b"x")
+                self.advance()
+                self.failureResultOf(answer, TopicRequestFailed)
+        errors = self.flushLoggedErrors(ValueError)
+        self.assertEqual([str(error.value) for error in errors], ["orders", "prices"])
+        self.assertEqual(
+            [line for line in lines if "a subscriber failed" in line],
+            [f"critical: a subscriber failed,topic={topic}" for topic in ("orders", "prices")],
+        )
 
     def test_badTopics(self) -> None:
         """A topic that does not fit the wire is refused."""
@@ -598,6 +623,70 @@ class RequestTopicTests(NetworkTestCase):
         self.patch(self.a.registry, "sessionsFollowing", lambda _: 2000 * [session])
         session.abort(CloseReason.LOST)
         self.failureResultOf(self.ask(), TopicRequestFailed)
+
+
+class StopTests(NetworkTestCase):
+    """A node that stops while somebody waits for an answer."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.cancelled: list[Deferred[bytes]] = []
+        self.asked = 0
+
+    def ask(self, message: Message) -> Deferred[bytes]:
+        self.asked += 1
+        return Deferred(self.cancelled.append)
+
+    def follow(self, *nodes: P2PService) -> None:
+        for node in nodes:
+            node.subscribe("prices", self.ask)
+        self.advance()
+
+    def requestTopic(self) -> Deferred[bytes]:
+        return self.a.requestTopic("prices", b"apple")
+
+    def test_ownSubscribers(self) -> None:
+        """A request that our own subscribers have not answered fails at once; no timer is left."""
+        self.follow(self.a)
+        self.a.subscribe("prices", self.ask)
+        answer = self.requestTopic()
+        self.a.stopService()
+        self.failureResultOf(answer, TopicRequestFailed)
+        self.assertEqual((self.asked, len(self.cancelled)), (1, 1))
+        self.network.stop()
+
+    def test_askedAgain(self) -> None:
+        """Who asks again when that fails is told so at once."""
+        self.follow(self.a, self.b)
+        answers = [self.requestTopic().addErrback(lambda _: self.requestTopic()) for _ in range(9)]
+        self.network.stop()
+        for answer in answers:
+            self.failureResultOf(answer, DeliveryError)
+
+    def test_subscribersOfOthers(self) -> None:
+        """What peers have asked ends, too, also if their links have ended before."""
+        self.follow(self.b)
+        answers = [self.requestTopic() for _ in range(3)]
+        self.advance()
+        self.network.cut(self.a, self.b)
+        self.advance()
+        self.assertEqual(self.cancelled, [])
+        self.b.stopService()
+        self.assertEqual(len(self.cancelled), 3)
+        for answer in answers:
+            self.failureResultOf(answer, TopicRequestFailed)
+
+    def test_startedAgain(self) -> None:
+        """A node that is started again answers again."""
+        stopped = self.b.stopService()
+        self.advance()
+        self.successResultOf(stopped)
+        self.b.startService()
+        self.b.subscribe("prices", lambda _: b"3")
+        self.advance(30)
+        answer = self.requestTopic()
+        self.advance()
+        self.assertEqual(self.successResultOf(answer), b"3")
 
 
 class WireTests(NetworkTestCase):
