@@ -302,7 +302,9 @@ class P2PService(MultiService):
         """
         Send many messages one way, in a third of the time that L{send} takes for each.
 
-        @param payloads: are taken by the thousand; if it fails, those taken last are not sent.
+        @param payloads: are taken by the thousand, while there is room; if it fails, those taken
+            last are not sent.  Of an iterator with payloads of more than 1 KiB the rest of a
+            thousand is lost, too, when the peer gets too slow in the middle of it: give a list.
         @return: how many: all, unless the peer reads too slowly; send the others later.
         @raise PeerAbsent: the node is not connected; nothing is sent.
         @raise EncodingError: a number does not fit its field; nothing is sent.  Or a payload is too

@@ -139,6 +139,18 @@ class SlowReaderTests(ManyTestCase):
 
     settings = Settings(maxQueue=4 * MIB, compress=False)
 
+    def test_iterator(self) -> None:
+        """What there is no room for is not taken from an iterator."""
+        self.b.handleMany(self.protocolID, self.received)
+        self.b.registry.session(self.a.nodeID).transport.pauseProducing()
+        payloads = [b"%05d" % number * 200 for number in range(20_000)]
+        waiting = iter(payloads)
+        sent = sum(
+            self.a.sendMany(self.b.nodeID, waiting, protocolID=self.protocolID) for _ in range(3)
+        )
+        self.assertTrue(4000 < sent < 12_000, sent)
+        self.assertEqual(list(waiting), payloads[sent:])
+
     def test_room(self) -> None:
         """What there is no room for is not sent, and can be sent later; nothing is lost."""
         self.b.handleMany(self.protocolID, self.received)

@@ -115,16 +115,19 @@ class FrameQueue:
 
     def postAll(self, protocolID: int, packetType: int, payloads: Iterable[bytes]) -> int:
         """Queue such messages until there is no room; see L{ISession.postAll}."""
-        self._encode(protocolID, packetType, 0, b"")
         waiting, posted = iter(payloads), 0
         try:
-            # Looked at in this order, for the link may end while payloads are made.
-            while (some := list(islice(waiting, MOST_UNKNOWN))) and self.closeReason is None:
+            # What is taken from an iterator and not sent is lost: room is looked for before.
+            while self._beginPosting(protocolID, packetType):
+                some = list(islice(waiting, MOST_UNKNOWN))
+                # The link may have ended while they were made.
+                if not some or self.closeReason is not None:
+                    break
                 if set(map(type, some)) == {bytes}:
                     sizes = set(map(len, some))
                     if max(sizes) <= self._mostPlain:
-                        if not self._beginPosting(protocolID, packetType):
-                            break
+                        # Who made them may have sent others.
+                        self._beginPosting(protocolID, packetType)
                         self.gather()
                         self._frame(some, sizes)
                         posted += len(some)
