@@ -251,6 +251,7 @@ class ILinks(Interface):
 
     sessionOpened = Attribute("L{Event} of a session: it may be written to.")
     sessionClosed = Attribute("L{Event} of a session: it has ended.")
+    messagesDropped = Attribute("L{Event} of a session: messages that waited there are gone.")
 
     def writeToAll(protocolID: int, frame: EncodedFrame) -> None:
         """Queue an encoded frame on every link that is open, proven or not, and not too slow."""
@@ -447,7 +448,7 @@ class INode(Interface):
         """Send one way to every connected peer; returns to how many."""
 
     def bulkSender(nodeID: str, *, protocolID: int, packetType: int = 0) -> IConsumer:
-        """Make a consumer that sends at the pace at which a node reads."""
+        """Make a consumer that sends at the pace at which a connected node reads."""
 
     def subscribe(
         topic: str, handler: Handler, *, key: EllipticCurvePrivateKey | None = None

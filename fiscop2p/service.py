@@ -404,14 +404,18 @@ class P2PService(MultiService):
         Make a consumer for who has more to send to a node than should wait here.
 
         What is written to it is sent one way, each write a message.  A producer that is registered
-        with it is paused while much waits for the node, and stopped when the node leaves; so
-        C{FileSender().beginFileTransfer(file, node.bulkSender(...))} sends a file of any length.
+        with it is paused while much waits for the node, and stopped when the node leaves or some of
+        it may be lost; so C{FileSender().beginFileTransfer(file, node.bulkSender(...))} sends a
+        file of any length.  When it is stopped a C{FileSender} fails with a bare C{Exception}; the
+        log says why, and L{PeerRegistry.historyOf}.
 
         @return: a L{BulkSender}.
-        @raise EncodingError: it is not a protocolID of a request.
+        @raise PeerAbsent: the node is not connected.
+        @raise EncodingError: a number does not fit its field.
         """
-        if protocolID <= 0:
-            raise _notARequest(protocolID)
+        self._checkNumbers(protocolID, packetType)
+        # Raises if it is not there.
+        self.registry.session(nodeID)
         send = partial(self.send, nodeID, protocolID=protocolID, packetType=packetType)
         return BulkSender(self._links, nodeID, send)
 
@@ -599,11 +603,14 @@ class P2PService(MultiService):
         self._links.handlers[protocolID] = ManyMessages(handler, self._failed(protocolID))
 
     def _checkFree(self, protocolID: int) -> None:
-        if protocolID <= 0:
-            raise _notARequest(protocolID)
-        self.settings.dialect.encode(protocolID, 0, 0, b"")
+        self._checkNumbers(protocolID)
         if protocolID in self._links.receivers or protocolID in self._links.handlers:
             raise HandlerTaken(f"protocolID {protocolID} has a handler already")
+
+    def _checkNumbers(self, protocolID: int, packetType: int = 0) -> None:
+        if protocolID <= 0:
+            raise _notARequest(protocolID)
+        self.settings.dialect.encode(protocolID, packetType, 0, b"")
 
     def _failed(self, protocolID: int) -> Callable[[Failure], None]:
         return partial(self._links.handlerFailed, protocolID)

@@ -100,6 +100,7 @@ class Links:
         self._nextSeq = _FIRST_SEQ
         self.sessionOpened: Event[ISession] = Event()
         self.sessionClosed: Event[ISession] = Event()
+        self.messagesDropped: Event[ISession] = Event()
         self.traffic = Statistics(settings.dialect)
         self.limiter: RateLimiter | None = None
         if settings.outgoingBandwidth is not None:
@@ -461,14 +462,15 @@ class Links:
         """One-way messages had to go; see L{Overflow.DROP_OLDEST}."""
         self.droppedCount += count
         if not self._dropped:
-            # In a turn of its own: who reads the log may send, and here somebody is about to.
-            self.clock.callLater(0, self._logDropped)
+            # In a turn of its own: who is told may send, and here somebody is about to.
+            self.clock.callLater(0, self._tellDropped)
         self._dropped[session] = self._dropped.get(session, 0) + count
 
-    def _logDropped(self) -> None:
+    def _tellDropped(self) -> None:
         dropped, self._dropped = self._dropped, {}
         for session, count in dropped.items():
             self.linkLog.dropped(session, count)
+            self.messagesDropped.fire(session)
 
     def nextSeq(self) -> int:
         """Give the seq of the next frame; see L{ILinks.nextSeq}."""

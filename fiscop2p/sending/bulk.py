@@ -23,8 +23,9 @@ class BulkSender:
 
     A push producer is paused while much waits for the node, a pull producer is asked for more while
     there is room; so a L{FileSender<twisted.protocols.basic.FileSender>} takes no more memory for a
-    long file than for a short one.  The producer is stopped when the node leaves, and when a link
-    ends on which messages of this producer may be lost.
+    long file than for a short one.  The producer is stopped when the node leaves, and when messages
+    of this producer may be lost: a link ends, or drops some that waited for it.  What waits when
+    the producer is done may still be.
     """
 
     _log = Logger()
@@ -91,6 +92,7 @@ class BulkSender:
         self._producer, self._isStreaming = producer, streaming
         self._links.registry.left.subscribe(self._nodeLeft)
         self._links.sessionClosed.subscribe(self._sessionClosed)
+        self._links.messagesDropped.subscribe(self._messagesDropped)
         self._waitIfFull(session)
         if self._waitsFor is None and not streaming:
             self._ask()
@@ -102,6 +104,7 @@ class BulkSender:
             self._carriers.clear()
             self._links.registry.left.unsubscribe(self._nodeLeft)
             self._links.sessionClosed.unsubscribe(self._sessionClosed)
+            self._links.messagesDropped.unsubscribe(self._messagesDropped)
 
     def _waitFor(self, session: ISession) -> None:
         self._waitsFor = session
@@ -145,6 +148,10 @@ class BulkSender:
         elif session is self._waitsFor:
             self._goOn()
         self._carriers.discard(session)
+
+    def _messagesDropped(self, session: ISession) -> None:
+        if session in self._carriers:
+            self._stop()
 
     def _stop(self) -> None:
         producer = self._producer

@@ -20,7 +20,7 @@ from fiscop2p.interfaces import Message
 from fiscop2p.reasons import CloseReason
 from fiscop2p.sending.bulk import BulkSender
 from fiscop2p.sending.room import HIGH_WATER, Room
-from fiscop2p.settings import Settings
+from fiscop2p.settings import Overflow, Settings
 from fiscop2p.testing import MemoryNetwork
 
 MIB = 1 << 20
@@ -33,9 +33,11 @@ class BulkTestCase(SynchronousTestCase):
     """One node sends much to another, which reads nothing for a while."""
 
     maxQueue = Settings.maxQueue
+    overflow = Settings.overflow
 
     def setUp(self) -> None:
-        self.network = MemoryNetwork(2, settings=Settings(maxQueue=self.maxQueue))
+        settings = Settings(maxQueue=self.maxQueue, overflow=self.overflow)
+        self.network = MemoryNetwork(2, settings=settings)
         self.addCleanup(self.network.stop)
         self.node, self.reader = self.network.nodes
         self.protocolID = self.node.protocolID(1, 1000)
@@ -129,8 +131,8 @@ class FileTests(BulkTestCase):
         self.leave()
         self.failureResultOf(done)
 
-    def test_absent(self) -> None:
-        """To a node that is not there it fails at once."""
+    def test_hasLeft(self) -> None:
+        """To a node that is not there any more it fails at once."""
         self.leave()
         self.failureResultOf(self.transfer())
         self.assertRaises(PeerAbsent, self.sender.write, b"x")
@@ -153,6 +155,25 @@ class SmallQueueFileTests(FileTests):
         self.node.send(self.reader.nodeID, b"other", protocolID=self.protocolID)
         self.resume()
         self.assertIn(b"other", self.got)
+
+
+class DroppingFileTests(BulkTestCase):
+    """A file beside other traffic, where the oldest messages are dropped."""
+
+    maxQueue = 4 * MIB
+    overflow = Overflow.DROP_OLDEST
+
+    def test_notWithHoles(self) -> None:
+        """If messages of its link are dropped, the transfer does not succeed."""
+        self.pause()
+        done = FileSender().beginFileTransfer(BytesIO(CONTENT), self.sender)
+        self.network.advance(1)
+        for _ in range(100):
+            self.node.send(self.reader.nodeID, CONTENT[:100_000], protocolID=self.protocolID)
+            self.network.advance(0)
+        self.failureResultOf(done)
+        self.resume()
+        self.assertLess(len(b"".join(self.got)), len(CONTENT))
 
 
 class PushTests(BulkTestCase):
@@ -289,6 +310,7 @@ class FakeLinks:
         self.registry = self
         self.left: Event[str] = Event()
         self.sessionClosed: Event[FakeSession] = Event()
+        self.messagesDropped: Event[FakeSession] = Event()
         self.serving = session
 
     def find(self, nodeID: str) -> FakeSession:
@@ -343,6 +365,7 @@ class LinkTests(SynchronousTestCase):
         """A link that has carried nothing of it may end as it likes."""
         self.producer.make()
         self.links.close(self.second, CloseReason.LOST)
+        self.links.messagesDropped.fire(self.second)
         self.links.left.fire("1" * 128)
         self.assertEqual(self.producer.told, [])
 
@@ -365,8 +388,18 @@ class InterfaceTests(BulkTestCase):
         self.assertTrue(verifyObject(IConsumer, self.sender))
 
     def test_notARequest(self) -> None:
-        """A protocolID that no message can have is refused at once."""
-        self.assertRaises(EncodingError, self.node.bulkSender, self.reader.nodeID, protocolID=-1)
+        """Numbers that no message can have are refused at once."""
+        for protocolID, packetType in ((-1, 0), (1 << 40, 0), (self.protocolID, 70_000)):
+            with self.assertRaises(EncodingError):
+                self.node.bulkSender(
+                    self.reader.nodeID, protocolID=protocolID, packetType=packetType
+                )
+
+    def test_absent(self) -> None:
+        """A node that is not connected is an error at once, that of every message."""
+        self.leave()
+        error = self.assertRaises(PeerAbsent, self.bulkSender)
+        self.assertIn("is not connected", str(error))
 
     def test_plainMessages(self) -> None:
         """Without a producer it sends messages."""
