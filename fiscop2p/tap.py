@@ -17,7 +17,7 @@ from twisted.python.components import Componentized
 from .config import NodeConfig, loadConfig
 from .daemon import Daemon, passOverSignals
 from .demo import Demo
-from .errors import HandlerTaken, SetupError
+from .errors import FiscoP2PError, SetupError
 from .interfaces import IP2PModule
 from .logs import LOG_FORMS, LogSwitch, makeObserver, nodeObserver
 from .privileges import LostAccess
@@ -89,7 +89,7 @@ def _node(options: Options) -> IService:
     for module in _modules(options["modules"]):
         try:
             module.attach(daemon.node)
-        except HandlerTaken as error:
+        except FiscoP2PError as error:
             raise SetupError(f"module {module.name}: {error}") from None
     root = _Root(
         _observer(config, options),
@@ -113,12 +113,19 @@ def _demo(options: Options) -> IService:
 
 
 def _modules(names: list[str]) -> list[Any]:
-    known = {module.name: module for module in getPlugins(IP2PModule)}
+    known: dict[str, list[Any]] = {}
+    for module in getPlugins(IP2PModule):
+        known.setdefault(module.name, []).append(module)
     for name in names:
         if name not in known:
-            listed = "; ".join(f"{m.name}: {m.description}" for m in known.values())
+            listed = "; ".join(f"{m.name}: {m.description}" for (m, *_) in known.values())
             raise SetupError(f"there is no module {name!r}; those found are: {listed or 'none'}")
-    return [known[name] for name in dict.fromkeys(names)]
+        if len(known[name]) > 1:
+            listed = " and ".join(f"{type(m).__module__}.{type(m).__name__}" for m in known[name])
+            raise SetupError(
+                f"several modules are called {name!r}: {listed}; give one another name"
+            )
+    return [known[name][0] for name in dict.fromkeys(names)]
 
 
 def _observer(config: NodeConfig, options: Options) -> ILogObserver | None:
