@@ -50,7 +50,8 @@ class P2PService(MultiService):
     A node of a FISCO BCOS P2P network.
 
     Start it like every Twisted service: give it an application as parent, or call C{startService}
-    and C{stopService}.
+    and C{stopService}.  Everything is called in the reactor's thread; from another one by
+    C{reactor.callFromThread}.
 
     @ivar identity: our own node ID, agency and name.
     @ivar credentials: our key and certificates; L{None} where identities are taken as given.
@@ -432,7 +433,7 @@ class P2PService(MultiService):
         every connected node can send to us under the topic, so look at C{message.sender}.
 
         @param handler: takes each message.  Its answer (bytes, or a Deferred or coroutine of them)
-            goes back to those who asked by L{requestTopic}.
+            goes back to those who asked by L{requestTopic}; L{None} is an empty one.
         @param key: on secp256k1.  Whoever is connected can have it sign what he likes, as FISCO
             BCOS topic verification wants it: take a key that is for topics only.
         @raise EncodingError: the topic is empty, longer than 254 bytes (185 with a key), or holds a
@@ -575,9 +576,10 @@ class P2PService(MultiService):
 
         @param handler: takes each message; bytes that it returns, now or by a Deferred or
             coroutine, are sent back as the response.  If it fails, that is logged and no response
-            is sent.  While more than L{Settings.maxUnanswered} messages of a peer wait for such
-            Deferreds nothing is read from it: who keeps a queue returns one that fires when there
-            is room.
+            is sent.  Nor is one for L{None}: who has asked by L{request} waits until it times out;
+            C{b""} is an answer.  While more than L{Settings.maxUnanswered} messages of a peer wait
+            for such Deferreds nothing is read from it: who keeps a queue returns one that fires
+            when there is room.
         @raise HandlerTaken: the protocolID has a handler, or is the network's own.
         @raise EncodingError: it is not a protocolID of a request in this dialect.
         @raise TypeError: the handler cannot be called.

@@ -175,6 +175,30 @@ class FourNodesTests(ProcessTestCase):
         self.assertIn("node.key: no PEM private key in it", line)
 
 
+class ProgramTests(ProcessTestCase):
+    """The program of the README that needs no twistd."""
+
+    async def test_asks(self) -> None:
+        """It starts its node, is answered, and stops it."""
+        port = freePorts(2)
+        plan = ChainPlan.parse("127.0.0.1:2", f"{port},{port + 10000 % 20000},{port + 4000}")
+        made = buildChain(plan, self.folder / "nodes")
+        log = self.folder / "node0.log"
+        config = str(made[0].directory / "config.ini")
+        self.twistd("fiscop2p", "--config", config, "--module", "echo", log=log)
+        await self.until(lambda: "is running" in log.read_text(), "node 0 does not run")
+        program = subprocess.Popen(
+            [sys.executable, str(ROOT / "examples" / "ask.py")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        self.running.append(program)
+        self.assertEqual(await self.ended(program), 0, log.read_text())
+        self.assertEqual(program.communicate()[0], b"hello\n")
+
+
 class DemoTests(ProcessTestCase):
     """The demonstration of the README."""
 

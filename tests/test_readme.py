@@ -18,7 +18,9 @@ class ReadmeTests(SynchronousTestCase):
         """Every piece of Python is one of the examples, to the letter."""
         pieces = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
         examples = {path.read_text(): path.name for path in (ROOT / "examples").glob("*.py")}
-        self.assertEqual([examples.get(piece) for piece in pieces], ["orders.py", "test_orders.py"])
+        self.assertEqual(
+            [examples.get(piece) for piece in pieces], ["orders.py", "ask.py", "test_orders.py"]
+        )
 
     def test_namesThatExist(self) -> None:
         """Every file that it names is there."""

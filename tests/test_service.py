@@ -227,6 +227,16 @@ class RequestTests(NetworkTestCase):
         """An answer may be empty."""
         self.assertEqual(self.answerOf(lambda _: b""), b"")
 
+    def test_noAnswer(self) -> None:
+        """None is no answer to a request, and an empty one to that of a topic."""
+        self.b.handle(self.protocolID, lambda _: None)
+        self.b.subscribe("orders", lambda _: None)
+        self.advance()
+        answer, answerOfTopic = self.request(timeout=3), self.a.requestTopic("orders", b"?")
+        self.advance(3.1)
+        self.failureResultOf(answer, RequestTimeout)
+        self.assertEqual(self.successResultOf(answerOfTopic), b"")
+
     def test_deferred(self) -> None:
         """A handler may answer later, by a Deferred."""
         later: Deferred[bytes] = Deferred()

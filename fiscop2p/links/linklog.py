@@ -184,7 +184,7 @@ class LinkLog:
             LogLevel.warn,
             (session.nodeID, "paused"),
             "reading is paused,nodeID={abridged},endpoint={endpoint},unanswered={count}: handlers "
-            "have not finished with so many of its messages",
+            "have not finished with so many of its messages; its answers are not read either",
             count=count,
             **_known(session),
         )

@@ -120,7 +120,8 @@ class MemoryNetwork:
         """
         Stop all nodes.
 
-        @raise AssertionError: something of a node goes on after that.
+        @raise AssertionError: something of a node goes on after that, or of the application on
+            the same clock.
         """
         stopping: list[Deferred[None]] = [node.stopService() for node in self.nodes]
         self.advance(10)
@@ -129,7 +130,10 @@ class MemoryNetwork:
         ]
         left = self.clock.getDelayedCalls()
         if running or left:
-            raise AssertionError(f"still running: {running}, calls to come: {left}")
+            raise AssertionError(
+                f"still running: {running}, calls to come: {left}; those of the application itself "
+                "on this clock have to be cancelled before"
+            )
 
 
 def writeCredentials(issued: IssuedNode, folder: File | str) -> None:
