@@ -634,11 +634,13 @@ def _cancelled(done: Any) -> None:
 
 def _checkedTimeout(timeout: float) -> float:
     """Let pass how long an answer may take: like those of L{Settings}, it is above 0, and ends."""
-    if not isinstance(timeout, (int, float)):
-        raise TypeError(f"timeout {timeout!r} is not a number of seconds")
-    if not 0 < timeout < inf:
-        raise ValueError(f"timeout {timeout!r} is not a number of seconds above 0")
-    return timeout
+    try:
+        # A sum, as the deadline will be: what cannot be added is no number here.
+        if 0 < timeout + 0.0 < inf:
+            return timeout
+    except TypeError:
+        raise TypeError(f"timeout {timeout!r} is not a number of seconds") from None
+    raise ValueError(f"timeout {timeout!r} is not a number of seconds above 0")
 
 
 def _checkHandler(handler: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import partial
 from math import inf, nan
 
@@ -286,7 +287,7 @@ class RequestTests(NetworkTestCase):
             self.a.ask, self.b.nodeID, b"?", got.append, got.append, protocolID=self.protocolID
         )
         for wrong, kind in (
-            *((wrong, TypeError) for wrong in ("5", b"5", [5], 5j)),
+            *((wrong, TypeError) for wrong in ("5", b"5", [5], 5j, Decimal(5))),
             *((wrong, ValueError) for wrong in (0, -1, nan, inf)),
         ):
             for call in (self.request, ask, partial(self.a.requestTopic, "orders", b"?")):
