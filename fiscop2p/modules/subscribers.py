@@ -25,7 +25,11 @@ T = TypeVar("T")
 
 
 class Subscribers:
-    """Handlers by topic."""
+    """
+    Handlers by topic.
+
+    @ivar isStopped: whether nobody is asked any more.
+    """
 
     _log = Logger()
 
@@ -39,15 +43,15 @@ class Subscribers:
         self._byTopic: dict[str, tuple[Handler, ...]] = {}
         self._byName: dict[bytes, tuple[EachPublished, ...]] = {}
         self._awaited: set[Deferred[Any]] = set()
-        self._isStopped = False
+        self.isStopped = False
 
     def start(self) -> None:
         """Answer requests; before the first L{stop} that is so anyway."""
-        self._isStopped = False
+        self.isStopped = False
 
     def stop(self) -> None:
         """Cancel the answers that are waited for, and ask nobody any more."""
-        self._isStopped = True
+        self.isStopped = True
         for answer in list(self._awaited):
             answer.cancel()
 
@@ -150,30 +154,13 @@ class Subscribers:
 
         @param asker: the link that the message came by, if it did.
         """
-        handlers = self.handlersOf(message.topic)
-        shuffle(handlers)
-
-        def askNext() -> None:
-            if handlers and not self._isStopped:
-                inTime = partial(self._inTime, handlers.pop())
-                callHandler(inTime, message, answered, failed, asker)
-            else:
-                unanswered()
-
-        def failed(failure: Failure) -> None:
-            if failure.check(_TooSlow):
-                self._tooSlow(message.topic)
-            elif not (self._isStopped and failure.check(CancelledError)):
-                self._failed(message.topic, failure)
-            askNext()
-
-        askNext()
+        _Question(self, message, answered, unanswered, asker).askNext()
 
     def handlersOf(self, topic: str) -> list[Handler]:
         """Those that follow a topic."""
         return list(self._byTopic.get(topic, ()))
 
-    def _inTime(self, handler: Handler, message: Message) -> Answer:
+    def inTime(self, handler: Handler, message: Message) -> Answer:
         """Give a message to a handler; its answer is cancelled when it takes too long."""
         answer = handler(message)
         if isinstance(answer, Coroutine):
@@ -188,15 +175,20 @@ class Subscribers:
         self._awaited.discard(answer)
         return result
 
-    def _tooSlow(self, topic: str) -> None:
-        self._noise.complain(
-            self._log,
-            LogLevel.warn,
-            ("slow subscriber", topic),
-            "a subscriber did not answer within {timeout:g} s, and is not waited for,topic={topic}",
-            timeout=self._timeout,
-            topic=shownTopic(topic),
-        )
+    def unanswered(self, topic: str, failure: Failure) -> None:
+        """Log why a subscriber that was asked has not answered."""
+        if failure.check(_TooSlow):
+            self._noise.complain(
+                self._log,
+                LogLevel.warn,
+                ("slow subscriber", topic),
+                "a subscriber did not answer within {timeout:g} s, and is not waited for,"
+                "topic={topic}",
+                timeout=self._timeout,
+                topic=shownTopic(topic),
+            )
+        elif not (self.isStopped and failure.check(CancelledError)):
+            self._failed(topic, failure)
 
     def _failed(self, topic: str, failure: Failure) -> None:
         self._noise.failed(
@@ -206,6 +198,44 @@ class Subscribers:
             failure,
             topic=shownTopic(topic),
         )
+
+
+class _Question:
+    """
+    A request to our own subscribers, from one to the next.
+
+    It names nothing that names it: as soon as it is answered, message and answer are free.
+    """
+
+    __slots__ = ("_answered", "_asker", "_handlers", "_message", "_subscribers", "_unanswered")
+
+    def __init__(
+        self,
+        subscribers: Subscribers,
+        message: Message,
+        answered: Callable[[bytes], object],
+        unanswered: Callable[[], object],
+        asker: ISession | None,
+    ) -> None:
+        self._subscribers = subscribers
+        self._message = message
+        self._answered = answered
+        self._unanswered = unanswered
+        self._asker = asker
+        self._handlers = subscribers.handlersOf(message.topic)
+        shuffle(self._handlers)
+
+    def askNext(self) -> None:
+        """Ask the next one, or say that there is none."""
+        if self._handlers and not self._subscribers.isStopped:
+            handler = partial(self._subscribers.inTime, self._handlers.pop())
+            callHandler(handler, self._message, self._answered, self._failed, self._asker)
+        else:
+            self._unanswered()
+
+    def _failed(self, failure: Failure) -> None:
+        self._subscribers.unanswered(self._message.topic, failure)
+        self.askNext()
 
 
 class _TooSlow(Exception):

@@ -58,6 +58,9 @@ from .verification import Verification
 _MOST_SHOWN: Final = 1000
 """Characters of a peer's topics that are logged."""
 
+_MOST_RETURNED: Final = 64 * 1024
+"""Bytes of a request that nobody here answers: they go back with the code that says so."""
+
 _LAST_DIGITS: Final = [b"%02x" % number for number in range(256)]
 
 _MAX_STATE_SIZE: Final = MAX_TOPICS * (MAX_TOPIC_LENGTH + 1)
@@ -276,7 +279,9 @@ class Topics:
             respond(SUCCESS, encodeTopicBody(message.topic, answer))
 
         def unanswered() -> None:
-            respond(NO_SUBSCRIBER, channel.data)
+            # As FISCO BCOS does; but nobody shall have us send what is large.
+            isSmall = len(channel.data) <= _MOST_RETURNED
+            respond(NO_SUBSCRIBER, channel.data if isSmall else b"")
 
         def respond(result: int, data: bytes) -> None:
             answer = ChannelMessage(RESPONSE, channel.seq, result, data).encode()

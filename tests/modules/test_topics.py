@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from functools import partial
 from random import randbytes
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from fiscop2p.errors import (
     BandwidthExceeded,
@@ -713,6 +715,31 @@ class WireTests(NetworkTestCase):
         body = encodeTopicBody("t", b"abc")
         answer = self.ask(ChannelMessage(0x30, b"7" * 32, 0, body).encode())
         self.assertEqual(answer, (0x31, b"7" * 32, 104, body))
+
+    def test_noSubscriberOfMuch(self) -> None:
+        """But nobody has us send back what is large."""
+        body = encodeTopicBody("t", bytes(65 * 1024))
+        answer = self.ask(ChannelMessage(0x30, b"7" * 32, 0, body).encode())
+        self.assertEqual(answer, (0x31, b"7" * 32, 104, b""))
+
+    def test_nothingIsKept(self) -> None:
+        """Once a request is answered nothing holds it, and the answer, until memory is sorted."""
+
+        class Asker:
+            def answered(self, answer: bytes) -> None:
+                pass
+
+        gc.disable()
+        self.addCleanup(gc.enable)
+        for handler in (lambda _: b"", lambda _: succeed(b"")):
+            self.b.subscribe("t", handler)
+            asker = Asker()
+            gone = weakref.ref(asker)
+            message = Message(self.a.nodeID, b"", AMOP, 0, "t")
+            self.b._topics.subscribers.ask(message, asker.answered, lambda: None)
+            del asker
+            self.assertIsNone(gone())
+            self.b.unsubscribe("t", handler)
 
     def test_innerTypeDecides(self) -> None:
         """The packet type of the P2P header is not looked at, as in FISCO BCOS."""
