@@ -93,7 +93,7 @@ class P2PService(MultiService):
         self._findFollowers = self.registry.findFollowers
         self._sendToAll = self._links.sheaves.send
         self._topics = Topics(identity.nodeID, self._links, self.registry)
-        self._private = PrivateTopics(self._topics)
+        self._private = PrivateTopics(self._topics, self._links)
         self._nameOf = self._private.names.get
         self._blocks = PeerBlocks(self._links, self.registry)
         self._status = NodeStatus(self._links, self.registry, self._blocks)

@@ -6,20 +6,31 @@ FISCO BCOS 2.x topic verification, without SDKs: our node is follower and publis
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Final
 from uuid import uuid4
 
 from cryptography.hazmat.primitives.asymmetric.ec import (
     EllipticCurvePrivateKey,
     EllipticCurvePublicKey,
 )
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger, LogLevel
 
 from ..errors import EncodingError, TopicTaken
-from ..interfaces import Answer, Handler, Message
+from ..identity import abridged
+from ..interfaces import Answer, Handler, ILinks, Message
 from ..signatures import checkKey, sign
 from ..wire.private import checkPlain, plainName, privateName, pushChannelOf, verifyChannelOf
 from .topics import Topics
+
+MAX_CHALLENGE: Final = 512
+"""Bytes of a challenge: SDKs send 32, the first of them with a topic and in JSON."""
+
+PAUSE: Final = 0.01
+"""Seconds from one signature to the next; each takes more than a thousandth."""
 
 
 class PrivateTopics:
@@ -32,8 +43,9 @@ class PrivateTopics:
     @ivar names: those on the wire of the topics that are private.
     """
 
-    def __init__(self, topics: Topics) -> None:
+    def __init__(self, topics: Topics, links: ILinks) -> None:
         self._topics = topics
+        self._signing = _Signing(links)
         self.names: dict[str, str] = {}
         self._signers: dict[str, _Signer] = {}
 
@@ -58,7 +70,7 @@ class PrivateTopics:
             )
         self._topics.subscribe(name, _Plainly(handler))
         if signer is None:
-            signer = _Signer(name, key)
+            signer = _Signer(name, key, self._signing)
             try:
                 self._topics.subscribe(signer.channel, signer)
             except EncodingError:
@@ -125,15 +137,85 @@ class _Signer:
     @ivar channel: the topic that we are asked on.
     """
 
-    def __init__(self, name: str, key: EllipticCurvePrivateKey) -> None:
+    def __init__(self, name: str, key: EllipticCurvePrivateKey, signing: _Signing) -> None:
         """
         @param name: of the private topic, on the wire.
         """
         self.channel = verifyChannelOf(name, uuid4().hex)
         self.key = key
+        self._signing = signing
 
-    def __call__(self, message: Message) -> bytes:
-        return sign(message.payload, self.key)
+    def __call__(self, message: Message) -> Answer:
+        return self._signing.sign(message, self.key)
+
+
+class _Signing:
+    """
+    Signs challenges with a pause after each, for every member may ask for as many as it likes.
+
+    Peers take turns; what one of them asks for is signed in order.
+    """
+
+    _log = Logger()
+
+    def __init__(self, links: ILinks) -> None:
+        self._noise = links.noise
+        self._clock = links.clock
+        self._due = 0.0
+        self._waiting: dict[str, deque[_Challenge]] = {}
+
+    def sign(self, message: Message, key: EllipticCurvePrivateKey) -> Answer:
+        """
+        Sign what somebody sends.
+
+        @return: the signature, now or later; L{None} for what is no challenge.
+        """
+        if len(message.payload) > MAX_CHALLENGE:
+            self._noise.complain(
+                self._log,
+                LogLevel.warn,
+                (message.sender, "challenge"),
+                "not signed: {size} bytes are no challenge,nodeID={abridged}",
+                size=len(message.payload),
+                nodeID=message.sender,
+                abridged=abridged(message.sender),
+            )
+            return None
+        now = self._clock.seconds()
+        if not self._waiting:
+            if now >= self._due:
+                self._due = now + PAUSE
+                return sign(message.payload, key)
+            self._clock.callLater(self._due - now, self._signNext)
+        challenge = _Challenge(message.payload, key)
+        self._waiting.setdefault(message.sender, deque()).append(challenge)
+        return challenge.signature
+
+    def _signNext(self) -> None:
+        while self._waiting:
+            sender = next(iter(self._waiting))
+            challenges = self._waiting.pop(sender)
+            challenge = challenges.popleft()
+            if challenges:
+                # Behind the others.
+                self._waiting[sender] = challenges
+            if challenge.signature.called:
+                # Nobody waits for it any more.
+                continue
+            self._due = self._clock.seconds() + PAUSE
+            if self._waiting:
+                self._clock.callLater(PAUSE, self._signNext)
+            challenge.signature.callback(sign(challenge.content, challenge.key))
+            return
+
+
+class _Challenge:
+    """What waits to be signed."""
+
+    def __init__(self, content: bytes, key: EllipticCurvePrivateKey) -> None:
+        self.content = content
+        self.key = key
+        self.signature: Deferred[bytes] = Deferred()
 
 
 def _ignore(message: Message) -> None:

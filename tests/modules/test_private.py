@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet.defer import Deferred
@@ -19,12 +19,14 @@ from fiscop2p.errors import (
     TopicTaken,
 )
 from fiscop2p.interfaces import Answer, Message
+from fiscop2p.modules.private import PAUSE
 from fiscop2p.modules.verification import MAX_CHALLENGES
 from fiscop2p.service import P2PService
 from fiscop2p.signatures import isSigned, sign
 from fiscop2p.testing import MemoryNetwork
 from fiscop2p.wire.amop import ChannelMessage, decodeTopicBody, encodeTopicBody
 from fiscop2p.wire.dialect import RC2
+from fiscop2p.wire.private import VERIFY_CHANNEL
 from tests.strangers import Stranger, dial, logLines, looseContext
 from tests.temporary import temporaryFolder
 from tests.test_service import NetworkTestCase
@@ -424,6 +426,20 @@ class ChangeTests(PrivateTestCase):
         self.advance(60)
         self.assertEqual(self.publish(), ["b"])
 
+    def test_takeTurns(self) -> None:
+        """A peer that asks for many signatures keeps no other waiting."""
+        self.follow("b")
+        self.advance()
+        (channel,) = (topic for topic in self.b.topics if topic.startswith(VERIFY_CHANNEL))
+        for _ in range(100):
+            body = encodeTopicBody(channel, b"x" * 32)
+            message = ChannelMessage(0x30, b"5" * 32, 0, body).encode()
+            self.c.registry.session(self.b.nodeID).request(1, 0, message, lambda _: None, 5)
+        self.network.advance(0)
+        self.restrict(KEY)
+        self.advance(0.1)
+        self.assertEqual(self.publish(), ["b"])
+
     def test_revokedMeanwhile(self) -> None:
         """A request on its way from one follower to the next does not come to a revoked one."""
         asked: list[str] = []
@@ -589,6 +605,7 @@ class WireTests(SynchronousTestCase):
         for content in (b"\x01" * 32, b"of any length", b""):
             body = encodeTopicBody(channel, content)
             self.say(1, 0, 8, ChannelMessage(0x30, b"5" * 32, 0, body).encode())
+            self.network.advance(PAUSE)
             ((protocolID, packetType, seq, payload),) = self.news()
             self.assertEqual((protocolID, packetType, seq), (-1, 0, 8))
             answer = ChannelMessage.decode(payload)
@@ -603,6 +620,61 @@ class WireTests(SynchronousTestCase):
         body = encodeTopicBody("T", b"x")
         self.say(1, 1, 10, ChannelMessage(0x35, b"6" * 32, 0, body).encode())
         self.assertEqual(len(got), 1)
+
+    def challenge(self, content: bytes, seq: int = 8) -> None:
+        """Let the peer send this to the node's verify channel."""
+        (channel,) = (topic for topic in self.node.topics if topic.startswith(VERIFY_CHANNEL))
+        body = encodeTopicBody(channel, content)
+        self.say(1, 0, seq, ChannelMessage(0x30, b"5" * 32, 0, body).encode())
+
+    def test_manyChallenges(self) -> None:
+        """However many come at a time, there is a pause after each signature."""
+        self.node.subscribe("T", ignore, key=KEY)
+        with patch("fiscop2p.modules.private.sign", Mock(wraps=sign)) as signing:
+            for seq in range(20):
+                self.challenge(b"%032d" % seq, seq)
+            self.assertEqual(signing.call_count, 1)
+            self.network.advance(5 * PAUSE + 0.001)
+            self.assertEqual(signing.call_count, 6)
+            self.network.advance(1)
+            self.assertEqual(signing.call_count, 20)
+        answers = [frame for frame in self.news() if frame[0] == -1]
+        self.assertEqual([seq for _, _, seq, _ in answers], list(range(20)))
+        for seq, (_, _, _, payload) in enumerate(answers):
+            signature = decodeTopicBody(ChannelMessage.decode(payload).data)[1]
+            self.assertTrue(isSigned(b"%032d" % seq, signature, [KEY.public_key()]))
+
+    def test_challengesThatNobodyWaitsFor(self) -> None:
+        """What is not signed in time is not signed at all."""
+        self.node.subscribe("T", ignore, key=KEY)
+        with patch("fiscop2p.modules.private.sign", Mock(wraps=sign)) as signing:
+            for seq in range(600):
+                self.challenge(b"%032d" % seq, seq)
+            self.network.advance(30)
+        self.assertLessEqual(signing.call_count, 5 / PAUSE + 2)
+
+    def test_noChallenge(self) -> None:
+        """What is too long to be one is not signed."""
+        lines = logLines(self)
+        self.node.subscribe("T", ignore, key=KEY)
+        self.news()
+        for _ in range(3):
+            self.challenge(b"x" * 513)
+        self.network.advance(1)
+        for _, message in self.answers():
+            self.assertEqual(decodeTopicBody(message.data)[1], b"")
+        self.assertEqual(len([line for line in lines if "are no challenge" in line]), 1)
+        self.challenge(b"x" * 512)
+        ((_, message),) = self.answers()
+        self.assertEqual(len(decodeTopicBody(message.data)[1]), 130)
+
+    def answers(self) -> list[tuple[int, ChannelMessage]]:
+        """What the node has answered to AMOP requests since."""
+        return [
+            (seq, ChannelMessage.decode(payload))
+            for protocolID, _, seq, payload in self.news()
+            if protocolID == -1
+        ]
 
     def test_everyFollowerHasItsOwnChannel(self) -> None:
         """Each time it is followed, a topic gets another verify channel."""
