@@ -226,10 +226,41 @@ class NodeStatusTests(SynchronousTestCase):
         """A status that is no JSON object is ignored."""
         session = self.a.registry.session(self.b.nodeID)
         for state in (b"[1]", b"{", b"\xff", b"[" * 60_000, b" " * 70_000):
-            self.b._status.sync.change(lambda state=state: state)
-            self.network.advance(0.2)
+            self.tell(state)
             self.assertEqual(self.a.statusOf(self.b.nodeID), {})
         self.assertIsNone(session.closeReason)
+
+    def test_whatOnlyPythonTakesForJSON(self) -> None:
+        """Numbers that JSON does not have are refused."""
+        for state in (b'{"a":NaN}', b'{"a":[-Infinity]}', b'{"a":1e999}'):
+            self.tell(state)
+            self.assertEqual(self.a.statusOf(self.b.nodeID), {})
+
+    def test_nesting(self) -> None:
+        """A status is nested 32 times at the most."""
+        for inner, outer in (b"[%s]", b'{"b":%s}'), (b'{"c":[1,%s,2]}', b"[%s]"):
+            state = b"0"
+            for index in range(31):
+                state = (outer if index % 2 else inner) % state
+            self.tell(b'{"a":%s}' % state)
+            told = self.a.statusOf(self.b.nodeID)
+            self.tell(b'{"a":%s,"more":[{"d":%s}]}' % (state, state))
+            self.assertEqual(list(told), ["a"])
+            self.assertEqual(self.a.statusOf(self.b.nodeID), told)
+
+    def test_deepNesting(self) -> None:
+        """One that json.loads just takes is no news to anybody, and no failure."""
+        news: list[object] = []
+        self.a.statusChanged.subscribe(lambda *args: news.append(args))
+        for depth in (100, 900, 960, 970, 980, 990):
+            self.tell(b'{"a":%s0%s}' % (b"[" * depth, b"]" * depth))
+        self.assertEqual(news, [])
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def tell(self, state: bytes) -> None:
+        """Let b tell this in the place of a status."""
+        self.b._status.sync.change(lambda: state)
+        self.network.advance(0.2)
 
     def test_ownDicts(self) -> None:
         """Everybody who asks, or is told, gets a dict of his own."""

@@ -24,6 +24,9 @@ from .blocks import PeerBlocks
 MAX_STATUS_SIZE: Final = 64 * 1024
 """In bytes of JSON."""
 
+MAX_NESTING: Final = 32
+"""Objects and arrays within each other in a status that is taken."""
+
 
 class NodeStatus:
     """
@@ -138,8 +141,25 @@ def _decode(state: bytes | None) -> dict[str, Any]:
         raise MalformedMessage(f"a status of {len(state)} bytes; {MAX_STATUS_SIZE} are the most")
     try:
         status = json.loads(state)
+        # What Python reads as JSON may be none: NaN, and 1e999.
+        json.dumps(status, allow_nan=False)
     except (ValueError, RecursionError) as error:
         raise MalformedMessage(f"a status that is not JSON: {error}") from None
     if not isinstance(status, dict):
         raise MalformedMessage("a status that is not a JSON object")
+    if _isNested(status, MAX_NESTING):
+        raise MalformedMessage(f"a status that is nested more than {MAX_NESTING} times")
     return status
+
+
+def _isNested(value: Any, most: int) -> bool:
+    """Whether there are more objects and arrays within each other than C{most}."""
+    level = [value]
+    for _ in range(most):
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if isinstance(each, dict) else each)
+            if isinstance(inner, dict | list)
+        ]
+    return bool(level)
