@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Generic, ParamSpec
+from typing import Any, Generic, ParamSpec
 
 from twisted.internet.defer import maybeDeferred
 from twisted.logger import Logger
@@ -21,7 +21,12 @@ class Event(Generic[P]):
 
     _log = Logger()
 
-    def __init__(self) -> None:
+    def __init__(self, noise: Any = None) -> None:
+        """
+        @param noise: a L{Noise} that bounds what is logged of those that fail; if not given, each
+            time is logged.
+        """
+        self._noise = noise
         self._callbacks: list[Callable[P, object]] = []
 
     def subscribe(self, callback: Callable[P, object]) -> None:
@@ -47,4 +52,9 @@ class Event(Generic[P]):
         return callback(*args, **kwargs)
 
     def _failed(self, callback: Callable[P, object], failure: Failure) -> None:
-        self._log.failure("callback {callback} failed", failure, callback=callback)
+        text = "callback {callback} failed"
+        if self._noise is None:
+            self._log.failure(text, failure, callback=callback)
+        else:
+            name = getattr(callback, "__qualname__", type(callback).__qualname__)
+            self._noise.failed(self._log, ("callback", name), text, failure, callback=callback)

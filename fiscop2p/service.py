@@ -27,6 +27,7 @@ from .interfaces import Answered, Failed, Handler, INode, IPeerTLS, ManyHandler
 from .links.delivery import EachMessage, ManyMessages
 from .links.factories import AddressStatus
 from .links.links import Links
+from .links.noise import Noise
 from .links.registry import PeerRegistry
 from .memory import keepFreedMemory
 from .modules.blocks import PeerBlocks
@@ -86,8 +87,9 @@ class P2PService(MultiService):
         self.nodeID = identity.nodeID
         self.settings = settings
         self.clock: IReactorTime = reactor
-        self.registry = PeerRegistry(identity.nodeID)
-        self._links = Links(settings, identity, access, tls, self.registry, reactor)
+        noise = Noise(reactor)
+        self.registry = PeerRegistry(identity.nodeID, noise)
+        self._links = Links(settings, identity, access, tls, self.registry, reactor, noise)
         # Bound once, for every message goes through them.
         self._sessions = self.registry.active
         self._findFollowers = self.registry.findFollowers

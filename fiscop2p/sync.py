@@ -82,7 +82,7 @@ class SeqSync:
         self.seq = 0
         self._state: bytes | None = None
         self._makeState: Callable[[], bytes | None] | None = None
-        self.confirmed: Event[ISession] = Event()
+        self.confirmed: Event[ISession] = Event(links.noise)
         self.name = name
         self.asked = self.learnt = self.failed = 0
         self._protocolID = protocolID

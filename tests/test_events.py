@@ -5,9 +5,12 @@ Tests for L{fiscop2p.events}.
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred, fail
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.events import Event
+from fiscop2p.links.noise import Noise
+from tests.strangers import logLines
 
 
 class EventTests(SynchronousTestCase):
@@ -88,6 +91,34 @@ class EventTests(SynchronousTestCase):
         waiting.errback(RuntimeError("too late"))
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
         self.assertEqual(self.told, ["luck"])
+
+    def test_oneFailsAgainAndAgain(self) -> None:
+        """What fails each time is one traceback, and then one line a minute."""
+        clock = Clock()
+        noise = Noise(clock)
+        noise.start()
+        event: Event[int] = Event(noise)
+        lines = logLines(self)
+
+        class Breaks:
+            def first(self, number: int) -> None:
+                raise RuntimeError(f"no {number}")
+
+            def second(self, number: int) -> None:
+                raise LookupError(f"no {number}")
+
+        event.subscribe(Breaks().first)
+        event.subscribe(Breaks().second)
+        for number in range(100):
+            event.fire(number)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(LookupError)), 1)
+        self.assertEqual(len(lines), 2)
+        clock.advance(60)
+        self.assertEqual(len(lines), 4)
+        self.assertIn("failed: no 99,repeated=99", lines[-1])
+        self.assertEqual(self.flushLoggedErrors(), [])
+        noise.stop()
 
     def test_coroutine(self) -> None:
         """A coroutine is told like a function, and runs to its end."""

@@ -23,6 +23,7 @@ from fiscop2p.errors import (
     SetupError,
     TopicRequestFailed,
 )
+from fiscop2p.events import Event
 from fiscop2p.interfaces import INode, Message
 from fiscop2p.reasons import CloseReason
 from fiscop2p.settings import Address, Settings
@@ -44,6 +45,47 @@ class NetworkTestCase(SynchronousTestCase):
 
     def advance(self, seconds: float = 0.2) -> None:
         self.network.advance(seconds)
+
+
+class CallbackTests(NetworkTestCase):
+    """Callbacks of an application that fail again and again."""
+
+    def breaks(self, *_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    def watch(self, *events: Event) -> None:
+        for event in events:
+            event.subscribe(self.breaks)
+            self.addCleanup(event.unsubscribe, self.breaks)
+
+    def test_events(self) -> None:
+        """Whatever a peer does a hundred times: one traceback, and a line a minute."""
+        self.watch(self.b.statusChanged, self.b.registry.topicsChanged)
+        for number in range(100):
+            self.a.setStatus(number=number)
+            self.a.subscribe(f"topic {number}", lambda _: None)
+            self.advance()
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    def test_links(self) -> None:
+        """The same for links that come and go."""
+        links, registry = self.b.links, self.b.registry
+        self.watch(links.sessionOpened, links.sessionClosed, registry.joined, registry.left)
+        self.network.cut(self.a, self.b)
+        self.advance(1)
+        self.network.heal(self.a, self.b)
+        self.advance(20)
+        self.assertIn(self.a.nodeID, self.b.registry)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    def test_answers(self) -> None:
+        """And for who waits for answers."""
+        self.a.handle(7, lambda message: message.payload)
+        for _ in range(100):
+            self.b.ask(self.a.nodeID, b"x", self.breaks, self.breaks, protocolID=7)
+            self.b.ask(self.a.nodeID, b"x", self.breaks, self.breaks, protocolID=8, timeout=0.1)
+        self.advance()
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
 
 class SendTests(NetworkTestCase):
@@ -200,6 +242,7 @@ class AskTests(NetworkTestCase):
         self.advance()
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.b.unhandle(self.protocolID)
+        self.advance(60)
         self.ask(failed=fail)
         self.ask()
         self.advance(3.1)

@@ -82,10 +82,11 @@ class Links:
         tls: IPeerTLS,
         registry: PeerRegistry,
         reactor: Any,
+        noise: Noise,
     ) -> None:
         self.settings = settings
         self.access = access
-        self.noise = Noise(reactor)
+        self.noise = noise
         self.tls = tls
         self.registry = registry
         self.reactor = reactor
@@ -98,9 +99,9 @@ class Links:
         self.encode = FrameEncoder(settings.dialect, settings.compress, settings.maxFrameLength)
         self.sheaves = Sheaves(self)
         self._nextSeq = _FIRST_SEQ
-        self.sessionOpened: Event[ISession] = Event()
-        self.sessionClosed: Event[ISession] = Event()
-        self.messagesDropped: Event[ISession] = Event()
+        self.sessionOpened: Event[ISession] = Event(noise)
+        self.sessionClosed: Event[ISession] = Event(noise)
+        self.messagesDropped: Event[ISession] = Event(noise)
         self.traffic = Statistics(settings.dialect)
         self.limiter: RateLimiter | None = None
         if settings.outgoingBandwidth is not None:

@@ -9,11 +9,13 @@ from typing import Any, Final, TypeAlias
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from ..errors import DeliveryError, RequestTimeout
 from ..identity import abridged
 from ..interfaces import Answered, Failed, ISession
 from ..wire.runs import Run
+from .noise import Noise
 
 _RESOLUTION: Final = 0.01
 _FAILED: Final = "who waited for an answer failed with it"
@@ -43,6 +45,7 @@ class PendingRequests:
         "_latest",
         "_next",
         "_nodeID",
+        "_noise",
         "_seconds",
         "_timer",
         "requests",
@@ -51,11 +54,13 @@ class PendingRequests:
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, nodeID: str) -> None:
+    def __init__(self, clock: IReactorTime, noise: Noise, nodeID: str) -> None:
         """
+        @param noise: what bounds complaints.
         @param nodeID: the peer's.
         """
         self._clock = clock
+        self._noise = noise
         self._nodeID = nodeID
         self._seconds = clock.seconds
         self.requests: dict[int, _Request] = {}
@@ -138,7 +143,7 @@ class PendingRequests:
                 else:
                     answered(payload)
             except Exception:
-                self._log.failure(_FAILED)
+                self._callbackFailed()
         return unmatched
 
     def failAll(self, error: DeliveryError) -> None:
@@ -163,7 +168,10 @@ class PendingRequests:
                 else:
                     failed(why(request))
             except Exception:
-                self._log.failure(_FAILED)
+                self._callbackFailed()
+
+    def _callbackFailed(self) -> None:
+        self._noise.failed(self._log, _FAILED, _FAILED, Failure())
 
     def _schedule(self, deadline: float) -> None:
         if self._timer is not None:

@@ -14,6 +14,7 @@ from ..identity import abridged
 from ..interfaces import ISession, Outcome
 from ..reasons import CloseReason
 from .history import LinkHistory, LinkRecord
+from .noise import Noise
 
 _MOST_SPARES = 2
 
@@ -45,14 +46,15 @@ class PeerRegistry:
 
     _log = Logger()
 
-    def __init__(self, ownID: str) -> None:
+    def __init__(self, ownID: str, noise: Noise | None = None) -> None:
         """
         @param ownID: our own node ID.
+        @param noise: what bounds what is logged of callbacks that fail.
         """
-        self.joined: Event[str] = Event()
-        self.left: Event[str] = Event()
-        self.topicsChanged: Event[str] = Event()
-        self.relinked: Event[str] = Event()
+        self.joined: Event[str] = Event(noise)
+        self.left: Event[str] = Event(noise)
+        self.topicsChanged: Event[str] = Event(noise)
+        self.relinked: Event[str] = Event(noise)
         self.history = LinkHistory()
         self._ownID = ownID
         self._active: dict[str, ISession] = {}

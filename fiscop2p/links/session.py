@@ -393,7 +393,7 @@ class PeerProtocol(OutgoingFrames):
         return seq
 
     def _beginPending(self) -> PendingRequests:
-        self._pending = pending = PendingRequests(self._clock, self.nodeID)
+        self._pending = pending = PendingRequests(self._clock, self._links.noise, self.nodeID)
         self._waiting = pending.requests
         return pending
 

@@ -35,7 +35,7 @@ class PeerBlocks:
     _log = Logger()
 
     def __init__(self, links: ILinks, registry: PeerRegistry) -> None:
-        self.changed: Event[ISession] = Event()
+        self.changed: Event[ISession] = Event(links.noise)
         self._links = links
         self._registry = registry
         self._groups: dict[ISession, dict[int, SyncStatus]] = {}

@@ -38,7 +38,7 @@ class NodeStatus:
     """
 
     def __init__(self, links: ILinks, registry: PeerRegistry, blocks: PeerBlocks) -> None:
-        self.changed: Event[str, dict[str, Any]] = _StatusEvent()
+        self.changed: Event[str, dict[str, Any]] = _StatusEvent(links.noise)
         self.sync = SeqSync("status", NODE_STATUS, links, self._learnt, announceUnset=False)
         self._registry = registry
         self._blocks = blocks

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fiscop2p.errors import PeerLeft, RequestTimeout
 from fiscop2p.interfaces import Outcome
+from fiscop2p.links.noise import Noise
 from fiscop2p.links.pending import PendingRequests
 from fiscop2p.testing import VirtualClock
 from fiscop2p.wire.runs import LooseRun
@@ -28,7 +29,7 @@ class Requests:
 
     def __init__(self) -> None:
         self.clock = VirtualClock()
-        self.pending = PendingRequests(self.clock, "ab" * 64)
+        self.pending = PendingRequests(self.clock, Noise(self.clock), "ab" * 64)
         self.session = SimpleNamespace(closeReason=None)
         self.ends: list[tuple[int, float, Outcome]] = []
 
