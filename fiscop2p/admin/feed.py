@@ -16,8 +16,8 @@ from .views import View, Views
 INTERVAL: Final = 1.0
 """Seconds between two looks at the node, while anybody wants to know."""
 
-BUDGET: Final = 12 * 1024
-"""Bytes of news at a time, flow not counted; what is more waits for the next time."""
+BUDGET: Final = 8 * 1024
+"""Bytes of news of a kind at a time, flow not counted; what is more waits for the next time."""
 
 _EVENTS_AT_FIRST: Final = 50
 _SAME_TIME: Final = 1.5
@@ -67,7 +67,7 @@ class Feed:
         if not self._loop.running:
             self._forget()
             self._toldEvent = max(0, self._journal.last - _EVENTS_AT_FIRST)
-            self._find(_Everything())
+            self._find(_Everything)
             self._loop.start(INTERVAL, now=False)
         self._tellAll(stream)
 
@@ -100,7 +100,7 @@ class Feed:
         )
 
     def _look(self) -> None:
-        news = self._find(_Budget(BUDGET))
+        news = self._find(_Budget)
         if not news:
             return
         text = compact({"time": round(self._now(), 3), **news})
@@ -112,14 +112,15 @@ class Feed:
 
     # What is different.
 
-    def _find(self, budget: _Budget) -> View:
+    def _find(self, budget: Callable[[], _Budget]) -> View:
+        # One each: peers that are different all the time do not hide what happens.
         found = {
             "node": self._differentNode(),
-            "peers": list(self._differentPeers(budget)),
+            "peers": list(self._differentPeers(budget())),
             "forgotten": self._forgotten(),
-            "addresses": list(self._differentAddresses(budget)),
+            "addresses": list(self._differentAddresses(budget())),
             "flow": self._differentFlow(),
-            "events": list(self._newEvents(budget)),
+            "events": list(self._newEvents(budget())),
         }
         return {key: value for key, value in found.items() if value}
 
@@ -206,20 +207,24 @@ class Feed:
 class _Budget:
     """How much may be told at a time."""
 
-    def __init__(self, size: int) -> None:
-        self._left = size
+    def __init__(self) -> None:
+        self._used = 0
 
     def allows(self, row: View) -> bool:
-        """Whether there is room for one more row, which is taken then."""
-        self._left -= len(compact(row))
-        return self._left >= 0
+        """
+        Whether there is room for one more row, which is taken then.
+
+        There is for the first: one that is too large for all times would never be told.
+        """
+        used = self._used + len(compact(row))
+        if self._used and used > BUDGET:
+            return False
+        self._used = used
+        return True
 
 
 class _Everything(_Budget):
     """There is no limit."""
-
-    def __init__(self) -> None:
-        super().__init__(0)
 
     def allows(self, row: View) -> bool:
         """There is room."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from heapq import nsmallest
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, Final
 
 from ..identity import Identity
@@ -29,6 +29,7 @@ MOST_STATUS: Final = 8 * 1024
 _LEAST_DIGITS: Final = 4
 _MOST_LOOKED_AT: Final = 20_000
 _TOPICS_OF_ONE: Final = 100
+_LENGTH_OF_ONE: Final = 4 * 1024
 _LONGEST_NAME: Final = 100
 _REASONS_SHOWN: Final = 3
 _DAY: Final = 24 * 3600.0
@@ -370,5 +371,11 @@ def _short(name: str) -> str:
 
 
 def _topics(topics: frozenset[str]) -> View:
-    first = nsmallest(_TOPICS_OF_ONE, topics)
-    return {"topics": list(map(shownTopic, first)), "topicCount": len(topics)}
+    """The first topics of a node, as many as have room in a row."""
+    first = list(map(shownTopic, nsmallest(_TOPICS_OF_ONE, topics)))
+    # As long as JSON writes them.
+    lengths = accumulate(len(json.dumps(topic)) for topic in first)
+    shown = [
+        topic for topic, length in zip(first, lengths, strict=True) if length <= _LENGTH_OF_ONE
+    ]
+    return {"topics": shown, "topicCount": len(topics)}

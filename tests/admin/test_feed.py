@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fiscop2p.admin import feed
 from fiscop2p.admin.feed import BUDGET
 from fiscop2p.settings import Settings
 from tests.admin.asking import AdminTestCase, events
@@ -125,6 +126,34 @@ class FeedTests(FeedTestCase):
         self.network.advance(5)
         _, state = self.follow()
         self.assertEqual(sorted(peer["state"] for peer in state["peers"]), ["connected", "gone"])
+
+    def test_longTopics(self) -> None:
+        """A peer that tells much, all the time, hides nothing of what others do."""
+        transport, state = self.follow()
+        (n,) = [peer["n"] for peer in state["peers"] if peer["name"] == "node1"]
+        for number in range(100):
+            self.peers[0].subscribe(f"{number:0254}", lambda _: None)
+        guest = self.network.addNode([self.node.listenAddress])
+        for number in range(6):
+            self.peers[0].subscribe(f"a{number}" * 100, lambda _: None)
+            self.network.advance(1)
+        found = self.news(transport)
+        rows = [row for change in found for row in change.get("peers", ())]
+        self.assertEqual([row["topicCount"] for row in rows if row["n"] == n][-1], 106)
+        self.assertIn(guest.nodeID, [row.get("nodeID") for row in rows])
+        events = [event for change in found for event in change.get("events", ())]
+        self.assertIn((guest.nodeID, "joined"), [(each["nodeID"], each["kind"]) for each in events])
+
+    def test_rowBeyondAllMeasure(self) -> None:
+        """A row that is larger than all that may be told at a time is told alone."""
+        self.patch(feed, "BUDGET", 10)
+        transport, _ = self.follow()
+        for peer in self.peers:
+            peer.subscribe("news", lambda _: None)
+        self.network.advance(1)
+        self.network.advance(5)
+        rows = [row for change in self.news(transport) for row in change.get("peers", ())]
+        self.assertEqual([row["topics"] for row in rows], [["news"]] * 2)
 
 
 class ManyTests(FeedTestCase):

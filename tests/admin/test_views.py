@@ -35,6 +35,19 @@ class NodeTests(AdminTestCase):
         self.assertEqual((found["started"], found["uptime"]), (EPOCH, 3.0))
         self.assertEqual((found["certificates"], found["mayAct"]), ([], False))
 
+    def test_manyTopics(self) -> None:
+        """Of many or long topics the first are listed, and all counted."""
+        for number in range(101):
+            self.node.subscribe(f"{number:03}", lambda _: None)
+        found = self.get("/api/node")
+        self.assertEqual(found["topics"], [f"{number:03}" for number in range(100)])
+        for number in range(100):
+            self.node.subscribe(f"0{number:03}".ljust(254, "x"), lambda _: None)
+        found = self.get("/api/node")
+        self.assertEqual(found["topicCount"], 201)
+        self.assertLessEqual(sum(map(len, found["topics"])), 4096)
+        self.assertGreater(len(found["topics"]), 10)
+
     def test_ready(self) -> None:
         """It listens and is connected."""
         self.assertEqual(self.get("/healthz"), {"ready": True, "peers": 2})
