@@ -210,7 +210,11 @@ class _Request(WebRequest):
         answer.addErrback(failed)
 
     def _reply(self, answer: Any) -> None:
-        reply = answer if isinstance(answer, Reply) else Reply(compact(answer) + b"\n")
+        try:
+            reply = answer if isinstance(answer, Reply) else Reply(compact(answer) + b"\n")
+        except Exception:
+            self._broken(Failure())
+            return
         self.answer(reply.code, reply.body, reply.contentType)
 
     def _fail(self, problem: Problem) -> None:

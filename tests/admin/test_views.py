@@ -35,6 +35,12 @@ class NodeTests(AdminTestCase):
         self.assertEqual((found["started"], found["uptime"]), (EPOCH, 3.0))
         self.assertEqual((found["certificates"], found["mayAct"]), ([], False))
 
+    def test_notJSON(self) -> None:
+        """What cannot be written as JSON is answered, and a failure in the log."""
+        self.node._status.own["load"] = float("nan")
+        self.assertIn("this failed", self.get("/api/node", 500)["error"])
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
     def test_manyTopics(self) -> None:
         """Of many or long topics the first are listed, and all counted."""
         for number in range(101):
