@@ -130,6 +130,13 @@ class RealNodeTests(SynchronousTestCase):
         self.assertEqual(self.node.registry.topicsOf(self.issued.nodeID), {"news"})
         self.assertEqual(self.node.multicast("#!$TopicNeedVerify_secret", b"x"), 0)
 
+    def test_longTopics(self) -> None:
+        """Topics that no message can be published on are left out, and the log says so."""
+        self.say(2, 1, 0, b"1")
+        self.say(-2, 3, self.news()[-1][2], b"1\tnews\t" + b"x" * 255 + b"\t" + b"y" * 4_000_000)
+        self.assertEqual(self.node.registry.topicsOf(self.issued.nodeID), {"news"})
+        self.assertEqual(len([line for line in self.lines if "2 topics are left out" in line]), 1)
+
     def test_changeIsToldSoon(self) -> None:
         """A change of ours is announced at once; changes of one moment are told together."""
         self.news()

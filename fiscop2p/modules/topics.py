@@ -143,6 +143,17 @@ class Topics:
         if state is not None and len(state) > _MAX_STATE_SIZE:
             raise MalformedMessage(f"its topics have {len(state)} bytes: some are too long")
         topics = decodeTopics(state)
+        if len(topics) < count:
+            self._links.noise.complain(
+                self._log,
+                LogLevel.warn,
+                (session.nodeID, "long topics"),
+                "{count} topics are left out: they have more than {most} bytes,nodeID={abridged}",
+                count=count - len(topics),
+                most=MAX_TOPIC_LENGTH,
+                nodeID=session.nodeID,
+                abridged=abridged(session.nodeID),
+            )
         listed = ",".join(topics[:_MOST_SHOWN])
         self._links.noise.complain(
             self._log,

@@ -75,8 +75,14 @@ def encodeTopics(topics: Iterable[str]) -> bytes | None:
 
 
 def decodeTopics(state: bytes | None) -> tuple[str, ...]:
-    """Undo L{encodeTopics}; empty names are kept, bytes that are not UTF-8 survive."""
-    return () if state is None else tuple(map(topicText, state.split(_SEPARATOR)))
+    """
+    Undo L{encodeTopics}; empty names are kept, bytes that are not UTF-8 survive.
+
+    FISCO BCOS nodes list whatever their SDKs follow; names that are too long for any message to
+    bear them are left out.
+    """
+    names = () if state is None else state.split(_SEPARATOR)
+    return tuple(topicText(name) for name in names if len(name) <= MAX_TOPIC_LENGTH)
 
 
 def checkText(topic: object) -> None:

@@ -157,6 +157,12 @@ class TopicsTests(SynchronousTestCase):
         """Each TAB separates two names, empty ones too."""
         self.assertEqual(decodeTopics(b"\ta\t\tb\t"), ("", "a", "", "b", ""))
 
+    def test_tooLong(self) -> None:
+        """Names that no AMOP message can bear are left out; bytes count, not characters."""
+        longest = b"x" * 254
+        state = b"\t".join((b"a", longest, longest + b"x", "é".encode() * 128, b"b"))
+        self.assertEqual(decodeTopics(state), ("a", longest.decode(), "b"))
+
     def test_anyIterable(self) -> None:
         """A set or a generator does as well as a list."""
         self.assertEqual(encodeTopics({"b", "a"}), b"a\tb")
