@@ -58,6 +58,7 @@ class Views:
         self._now = now
         self._started = now()
         self._statuses: dict[str, str] = {}
+        self._newStatuses: dict[str, View] = {}
         self._topics: dict[str, tuple[frozenset[str], View]] = {}
 
     def start(self) -> None:
@@ -71,13 +72,15 @@ class Views:
         self._node.statusChanged.unsubscribe(self._statusChanged)
         self._node.registry.left.unsubscribe(self._left)
         self._statuses.clear()
+        self._newStatuses.clear()
 
     def _statusChanged(self, nodeID: str, status: View) -> None:
-        # A look costs the same however often statuses change, and the other way round.
-        self._statuses[nodeID] = json.dumps(status)
+        # Statuses may change more often than anybody looks, and be looked at more often.
+        self._newStatuses[nodeID] = status
 
     def _left(self, nodeID: str) -> None:
         self._statuses.pop(nodeID, None)
+        self._newStatuses.pop(nodeID, None)
 
     # The node.
 
@@ -314,6 +317,9 @@ class Views:
     def statuses(self) -> bytes:
         """What each node says of itself, as JSON."""
         node = self._node
+        while self._newStatuses:
+            nodeID, status = self._newStatuses.popitem()
+            self._statuses[nodeID] = json.dumps(status)
         texts = {**self._statuses, node.nodeID: json.dumps(node.statusOf(node.nodeID))}
         short = {nodeID: text for nodeID, text in texts.items() if len(text) <= MOST_STATUS}
         omitted = json.dumps([nodeID for nodeID in texts if nodeID not in short])
