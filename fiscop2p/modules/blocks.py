@@ -16,6 +16,7 @@ from ..events import Event
 from ..identity import abridged
 from ..interfaces import ILinks, ISession
 from ..links.registry import PeerRegistry
+from ..pace import Pace
 from ..wire.blocksync import STATUS, SyncStatus, packetKind
 from ..wire.dialect import BLOCK_SYNC
 
@@ -29,7 +30,8 @@ class PeerBlocks:
 
     A group whose protocolID has a handler is its handler's.
 
-    @ivar changed: L{Event} of a session: one of its groups has another block than before.
+    @ivar changed: L{Event} of a session: one of its groups has another block than before; of many
+        changes once a second.
     """
 
     _log = Logger()
@@ -39,6 +41,7 @@ class PeerBlocks:
         self._links = links
         self._registry = registry
         self._groups: dict[ISession, dict[int, SyncStatus]] = {}
+        self._pace = Pace(links.clock, 1.0)
         links.moduleReceivers[BLOCK_SYNC] = self._received
         links.sessionClosed.subscribe(self._forget)
 
@@ -78,7 +81,13 @@ class PeerBlocks:
             raise MalformedMessage(f"it tells of more than {MAX_GROUPS} groups")
         groups[group] = status
         if before is None or before[:3] != status[:3]:
-            self.changed.fire(session)
+            self._pace.whenDue(session, self._changed)
+
+    def _changed(self, session: ISession) -> None:
+        # Whoever is told looks at all of them.
+        self._pace.charge(session, len(self._groups[session]) / MAX_GROUPS)
+        self.changed.fire(session)
 
     def _forget(self, session: ISession) -> None:
         self._groups.pop(session, None)
+        self._pace.forget(session)

@@ -94,6 +94,19 @@ class PeerBlocksTests(NetworkTestCase):
         self.assertEqual(len(self.told), 4)
         self.assertEqual(self.told[-1][1]["groups"]["1"]["latestHash"], "33" * 32)
 
+    def test_newBlocksAllTheTime(self) -> None:
+        """Of many groups with new blocks all the time whoever watches is told once a second."""
+        for number in range(100):
+            for group in range(1, MAX_GROUPS + 1):
+                protocolID = self.a.protocolID(group, BLOCK_SYNC)
+                block = BLOCK._replace(number=number)
+                self.a.send(self.b.nodeID, block.encode(), protocolID=protocolID)
+            self.advance(0.1)
+        self.assertIn(len(self.told), range(10, 30))
+        self.advance(1)
+        groups = self.told[-1][1]["groups"]
+        self.assertEqual({fields["height"] for fields in groups.values()}, {99})
+
     def test_besideTheApplicationsFields(self) -> None:
         """Fields that a peer sets itself stay; of two called groups the chain's is shown."""
         self.a.setStatus(version="1.0", groups="mine")
