@@ -20,6 +20,7 @@ from .events import Event
 from .identity import abridged
 from .interfaces import ILinks, ISession, Outcome
 from .links.delivery import eachFrame
+from .pace import Pace
 from .wire.frames import EncodedFrame
 from .wire.syncing import (
     REQUEST_STATE,
@@ -36,6 +37,17 @@ ANSWER_TIMEOUT: Final = 5.0
 
 SETTLE_TIME: Final = 0.1
 """Seconds that a change waits for others, so that they are announced together."""
+
+ASKS_LENT: Final = 1.0
+ANSWERS_LENT: Final = 8.0
+"""
+Seconds by which a peer may be asked, or be answered, before its turn; see L{Pace}.
+
+A second is what a state of 64 KiB costs, five what those cost that are longer than five times that.
+"""
+
+_SIZE_OF_A_SECOND: Final = 64 * 1024
+_MOST_SECONDS: Final = 5.0
 
 _NOT_UNDERSTOOD: Final = "Error on{title}Message: {error},nodeID={abridged}"
 _NOT_LEARNT: Final = (
@@ -92,6 +104,8 @@ class SeqSync:
         self._known: dict[ISession, int] = {}
         self._asking: set[ISession] = set()
         self._askAgain: set[ISession] = set()
+        self._asks = Pace(links.clock, ASKS_LENT)
+        self._answers = Pace(links.clock, ANSWERS_LENT)
         self._soon: IDelayedCall | None = None
         self._loop = LoopingCall(self.announce)
         self._loop.clock = links.clock
@@ -152,6 +166,8 @@ class SeqSync:
         self._known.pop(session, None)
         self._asking.discard(session)
         self._askAgain.discard(session)
+        self._asks.forget(session)
+        self._answers.forget(session)
 
     # What peers say.
 
@@ -159,11 +175,18 @@ class SeqSync:
         if packetType == SEND_SEQ:
             self._seqReceived(session, payload)
         elif packetType == REQUEST_STATE:
-            answer = encodeState(self.seq, self.state)
-            session.respond(self._protocolID, SEND_STATE, seq, answer)
+            self._answer(session, seq)
         else:
             error = MalformedMessage(f"unknown packet type {packetType}")
             self._ignored(session, _NOT_UNDERSTOOD, error)
+
+    def _answer(self, session: ISession, seq: int) -> None:
+        """Tell our state; who asks all the time is not answered each time."""
+        if self._answers.wait(session):
+            return
+        answer = encodeState(self.seq, self.state)
+        self._answers.charge(session, _cost(answer))
+        session.respond(self._protocolID, SEND_STATE, seq, answer)
 
     def _seqReceived(self, session: ISession, payload: bytes) -> None:
         try:
@@ -177,7 +200,7 @@ class SeqSync:
         if session in self._asking:
             self._askAgain.add(session)
         else:
-            self._ask(session)
+            self._asks.whenDue(session, self._ask)
 
     def _ask(self, session: ISession) -> None:
         def answered(outcome: Outcome) -> None:
@@ -186,6 +209,7 @@ class SeqSync:
                 self.failed += 1
                 self._ignored(session, _NOT_LEARNT, outcome)
                 return
+            self._asks.charge(session, _cost(outcome))
             try:
                 seq, state = decodeState(outcome)
                 self._takeOver(session, state)
@@ -198,7 +222,7 @@ class SeqSync:
             if session in self._askAgain:
                 # Its seq may have changed again while we asked.
                 self._askAgain.discard(session)
-                self._ask(session)
+                self._asks.whenDue(session, self._ask)
 
         try:
             session.request(self._protocolID, REQUEST_STATE, b"", answered, ANSWER_TIMEOUT)
@@ -223,3 +247,8 @@ class SeqSync:
                 code=_CODES.get(type(error), _PROTOCOL_ERROR),
                 error=str(error),
             )
+
+
+def _cost(state: bytes) -> float:
+    """The seconds that a state costs."""
+    return min(len(state) / _SIZE_OF_A_SECOND, _MOST_SECONDS)

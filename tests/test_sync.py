@@ -114,6 +114,53 @@ class RealNodeTests(SynchronousTestCase):
         self.assertEqual(self.node.registry.topicsOf(self.issued.nodeID), {"sport"})
         self.assertEqual(self.news(), [])
 
+    def asks(self) -> list[int]:
+        """The seqs of what the node has asked since."""
+        return [frame[2] for frame in self.news() if frame[:2] == (2, 2)]
+
+    def test_changesAllTheTime(self) -> None:
+        """A large list that is another each time it is asked for is asked for once in a while."""
+        topics = b"\t".join(b"%05d" % number for number in range(16_000))
+        asked = 0
+        for number in range(200):
+            self.say(2, 1, 0, b"%d" % (number + 7))
+            for seq in self.asks():
+                asked += 1
+                self.say(-2, 3, seq, b"%d\t%d\t%s" % (number + 7, number, topics))
+            self.network.advance(0.05)
+        # Of 94 KiB, in ten seconds.
+        self.assertIn(asked, range(6, 10))
+        self.network.advance(2)
+        (seq,) = self.asks()
+        self.say(-2, 3, seq, b"206\tlast")
+        self.assertEqual(self.node.registry.topicsOf(self.issued.nodeID), {"last"})
+
+    def test_smallChanges(self) -> None:
+        """A small list may change ten times a second."""
+        for number in range(100):
+            self.say(2, 1, 0, b"%d" % (number + 7))
+            (seq,) = self.asks()
+            self.say(-2, 3, seq, b"%d\t%d" % (number + 7, number))
+            self.network.advance(0.1)
+
+    def test_askedAllTheTime(self) -> None:
+        """Who asks again and again for a large list is not answered each time."""
+        for number in range(1000):
+            self.node.subscribe(f"{number:0200}", lambda _: None)
+        self.news()
+        for _ in range(100):
+            self.say(2, 2, 9)
+        self.assertEqual(len(self.news()), 3)
+        self.network.advance(6)
+        self.say(2, 2, 10)
+        self.assertEqual([frame[2] for frame in self.news() if frame[1] == 3], [10])
+
+    def test_askedForLittle(self) -> None:
+        """A small list is told a hundred times at once."""
+        for _ in range(100):
+            self.say(2, 2, 9)
+        self.assertEqual(len(self.news()), 101)
+
     def test_malformedAnswer(self) -> None:
         """An answer that is not one is ignored; what was known stays."""
         self.say(2, 1, 0, b"7")

@@ -298,12 +298,12 @@ class HostilePeerTests(StrangerTestCase):
 
     def test_askingWithoutReading(self) -> None:
         """Answers do not pile up for a peer that asks and does not read."""
-        for number in range(300):
-            self.node.subscribe(f"{number:0200}", lambda _: None)
+        protocolID = self.node.protocolID(1, 1000)
+        self.node.handle(protocolID, lambda _: randbytes(60_000))
         self.prove()
         self.stranger.transport.pauseProducing()
         for _ in range(50):
-            self.say(*[RC2.encode(2, 2, 5, b"")] * 100)
+            self.say(*[RC2.encode(protocolID, 0, 5, b"")] * 100)
         self.assertClosed(CloseReason.OVERFLOW)
 
     def test_slowReaderIsKept(self) -> None:
