@@ -119,14 +119,14 @@ class FileReceiver:
         if os.path.lexists(file):
             if not await self._isThere(file, piece):
                 return Progress(error=f"another file {piece.name!r} is there already")
-            part.unlink(missing_ok=True)
+            self._throwAway(part)
             return Progress(piece.size, isDone=True)
         digest, have = await self._soFar(part)
         if have is None or have > piece.size:
             if not self._space.take(None, 0):
                 return Progress(error="no more files are taken there: its folder is full")
             folder.mkdir(exist_ok=True)
-            part.unlink(missing_ok=True)
+            self._throwAway(part)
             os.close(os.open(part, _CREATE | os.O_EXCL, 0o666))
             digest, have = sha256(), 0
         if piece.data and piece.offset == have:
@@ -138,10 +138,10 @@ class FileReceiver:
         if have < piece.size:
             self._remember(part, digest, have)
             return Progress(have)
-        self._parts.pop(part, None)
         if digest.hexdigest() != piece.sha256:
-            part.unlink()
+            self._throwAway(part)
             return Progress(error="what came is not what its SHA-256 says; has the file changed?")
+        self._parts.pop(part, None)
         await self._inThread(_keep, part, file)
         self._digests[_versionOf(file.lstat())] = piece.sha256
         self._log.info(
@@ -183,6 +183,16 @@ class FileReceiver:
                 size += len(data)
                 await deferLater(self._clock, 0)
         return digest, size
+
+    def _throwAway(self, part: Path) -> None:
+        """Take a file that is not whole off, if it is there; others may have its room."""
+        self._parts.pop(part, None)
+        try:
+            size = part.lstat().st_size
+        except FileNotFoundError:
+            return
+        part.unlink()
+        self._space.giveBack(size)
 
     def _append(self, part: Path, data: bytes) -> None:
         # Should this end early, the part is another size than we remember, and read again.

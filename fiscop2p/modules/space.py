@@ -48,6 +48,14 @@ class Space:
         self._used += more
         return True
 
+    def giveBack(self, size: int) -> None:
+        """
+        A file has been thrown away.
+
+        @param size: in bytes.
+        """
+        self._used -= _counted(size)
+
     def _count(self) -> None:
         self._counted = self._clock.seconds()
         self._used = sum(

@@ -295,6 +295,25 @@ class SpaceTests(ReceiverTestCase):
         self.assertEqual(self.offer("4", b"new"), Progress(0))
         self.assertRefused("its folder is full", self.offer("5", b"newer"))
 
+    def test_thrownAway(self) -> None:
+        """Files that are not what their SHA-256 says take no room from others."""
+        for number in range(10):
+            self.assertRefused(
+                "not what its SHA-256 says",
+                self.ask(Piece("z", 1, f"{number:064x}", 0, b"x")),
+            )
+        self.assertTrue(self.send((0, len(TEXT))).isDone)
+
+    def test_thrownAwayForAnother(self) -> None:
+        """Nor does what there is of a file that has come by another way, or is another now."""
+        for _ in range(3):
+            self.send((0, 700))
+            self.assertEqual(self.ask(Piece("short", 5, DIGEST, 0, b"")), Progress(0))
+        self.home().joinpath("plan.txt").write_bytes(TEXT)
+        self.assertTrue(self.offer().isDone)
+        for name in ("1", "2", "3"):
+            self.assertTrue(self.send((0, len(TEXT)), name=name).isDone, name)
+
     def test_fullMidway(self) -> None:
         """A file that grows beyond the limit is stopped, and goes on once there is room."""
         long = os.urandom(LEAST)
