@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from .events import Event
     from .identity import Identity
+    from .links.noise import Noise
     from .links.registry import PeerRegistry
 
 
@@ -398,6 +399,7 @@ class INode(Interface):
     identity: Identity = Attribute("our own node ID, agency and name.")
     clock: IReactorTime = Attribute("what every wait goes by.")
     registry: PeerRegistry = Attribute("who is connected and who follows what.")
+    noise: Noise = Attribute("what bounds complaints about peers.")
     statusChanged: Event[str, dict[str, Any]] = Attribute(
         "of a node ID and a dict: a peer's status is another than before."
     )

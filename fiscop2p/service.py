@@ -58,6 +58,7 @@ class P2PService(MultiService):
     @ivar credentials: our key and certificates; L{None} where identities are taken as given.
     @ivar registry: L{PeerRegistry}: who is connected and who follows what; its events C{joined},
         C{left} and C{topicsChanged}.
+    @ivar noise: L{Noise}: what bounds complaints about peers in the log.
     @ivar statusChanged: L{Event} of a node ID and a dict: a peer's status is another than before.
     """
 
@@ -87,9 +88,9 @@ class P2PService(MultiService):
         self.nodeID = identity.nodeID
         self.settings = settings
         self.clock: IReactorTime = reactor
-        noise = Noise(reactor)
-        self.registry = PeerRegistry(identity.nodeID, noise)
-        self._links = Links(settings, identity, access, tls, self.registry, reactor, noise)
+        self.noise = Noise(reactor)
+        self.registry = PeerRegistry(identity.nodeID, self.noise)
+        self._links = Links(settings, identity, access, tls, self.registry, reactor, self.noise)
         # Bound once, for every message goes through them.
         self._sessions = self.registry.active
         self._findFollowers = self.registry.findFollowers

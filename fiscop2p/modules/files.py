@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
@@ -29,6 +29,7 @@ _MEBIBYTE = 1024 * 1024
 _SLICE = _MEBIBYTE
 _SENDER_DIGITS = 16
 _LONGEST_NAME = 255
+_LONGEST_ERROR = 400
 _MOST_REMEMBERED = 256
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -83,7 +84,7 @@ class FileReceiver:
         @raise SetupError: the folder cannot be used.
         """
         folder = self._config.folder
-        self._clock = node.clock
+        self._clock, self._noise = node.clock, node.noise
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._space = Space(folder, self._config.maxTotalSize, node.clock)
@@ -96,22 +97,36 @@ class FileReceiver:
             piece = decodePiece(message.payload)
         except MalformedMessage as error:
             return encodeProgress(Progress(error=str(error)))
+        progress = await self._judged(message.sender, piece)
+        if progress.error:
+            self._noise.complain(
+                self._log,
+                LogLevel.warn,
+                (message.sender, "file"),
+                "file {name} of node {abridged} was refused: {error}",
+                name=repr(piece.name[:_LONGEST_NAME]),
+                abridged=abridged(message.sender),
+                nodeID=message.sender,
+                error=progress.error[:_LONGEST_ERROR],
+            )
+        return encodeProgress(progress)
+
+    async def _judged(self, sender: str, piece: Piece) -> Progress:
+        """Take a piece, or say why not."""
         fault = nameFault(piece.name)
         if fault:
-            return encodeProgress(Progress(error=f"the name {piece.name!r} {fault}"))
+            return Progress(error=f"the name {piece.name!r} {fault}")
         if piece.size > self._config.maxFileSize:
-            most = self._config.maxFileSize
-            return encodeProgress(Progress(error=f"a file has at most {most} bytes there"))
-        if message.sender in self._busy:
-            return encodeProgress(Progress(isBusy=True))
-        self._busy.add(message.sender)
+            return Progress(error=f"a file has at most {self._config.maxFileSize} bytes there")
+        if sender in self._busy:
+            return Progress(isBusy=True)
+        self._busy.add(sender)
         try:
-            return encodeProgress(await self._take(message.sender, piece))
+            return await self._take(sender, piece)
         except OSError as error:
-            self._log.debug("a piece of {name} was not kept: {error}", name=piece.name, error=error)
-            return encodeProgress(Progress(error=f"it cannot be kept there: {error.strerror}"))
+            return Progress(error=f"it cannot be kept there: {error.strerror}")
         finally:
-            self._busy.discard(message.sender)
+            self._busy.discard(sender)
 
     async def _take(self, sender: str, piece: Piece) -> Progress:
         folder = self._config.folder / sender[:_SENDER_DIGITS]

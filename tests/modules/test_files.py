@@ -17,6 +17,7 @@ from fiscop2p.modules.space import COUNT_AGAIN_AFTER, LEAST
 from fiscop2p.testing import MemoryNetwork
 from fiscop2p.wire.dialect import FILES
 from fiscop2p.wire.files import Piece, Progress, decodeProgress, encodePiece
+from tests.strangers import logLines
 from tests.temporary import temporaryFolder
 
 TEXT = b"to be or not to be " * 100
@@ -240,6 +241,21 @@ class FileReceiverTests(ReceiverTestCase):
         answer = self.sender.request(self.receiver.nodeID, b"?", protocolID=FILES)
         self.network.advance(0.1)
         self.assertRefused("does not tell a piece", decodeProgress(self.successResultOf(answer)))
+
+    def test_refusalsAreLogged(self) -> None:
+        """Whoever receives learns of what was refused, too: whose it was, its name, and why."""
+        lines = logLines(self)
+        self.ask(Piece("z\n", 1, DIGEST, 0, b"x"))
+        self.ask(Piece("z", 1, DIGEST, 0, b"x"))
+        self.ask(Piece("big", self.maxFileSize + 1, DIGEST, 0, b""), self.other)
+        self.network.advance(60)
+        told = [line for line in lines if "was refused" in line]
+        self.assertEqual(len(told), 3)
+        self.assertTrue(all(line.startswith("warn: ") for line in told))
+        self.assertIn(f"file 'z\\n' of node {self.sender.nodeID[:8]}", told[0])
+        self.assertIn("file 'big'", told[1])
+        self.assertIn("at most 1048576 bytes", told[1])
+        self.assertIn("not what its SHA-256 says", told[2])
 
     def test_busy(self) -> None:
         """While a long file is read again its sender is asked to wait, and others are served."""
