@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from unittest.mock import Mock, call, patch
+
 from fiscop2p.access import AccessLists
 from fiscop2p.admin import acquaintances
 from fiscop2p.settings import Address, Settings
@@ -206,6 +209,20 @@ class AroundTests(AdminTestCase):
         self.assertEqual(lost["name"], "node1")
         self.assertTrue(0 < lost["nextAttempt"] <= 1, lost)
         self.assertIn("lost", lost["lastError"])
+
+    def test_statusesThatChangeOften(self) -> None:
+        """What nobody looks at is not written, and what has not changed not again."""
+        with patch("fiscop2p.admin.views.json.dumps", Mock(wraps=json.dumps)) as dumps:
+            for number in range(10):
+                self.peers[0].setStatus(number=number)
+                self.network.advance(1)
+            told = [each for each in dumps.call_args_list if each == call({"number": 5})]
+            self.assertEqual(told, [])
+            for _ in range(3):
+                found = self.get("/api/statuses")["statuses"]
+                self.assertEqual(found[self.peers[0].nodeID], {"number": 9})
+            told = [each for each in dumps.call_args_list if each == call({"number": 9})]
+            self.assertEqual(len(told), 1)
 
     def test_topics(self) -> None:
         """Who follows what, the most followed first."""
