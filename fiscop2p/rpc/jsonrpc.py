@@ -16,6 +16,9 @@ from twisted.logger import Logger
 MAX_BATCH: Final = 100
 """Requests in one array."""
 
+MAX_ANSWER: Final = 32 * 1024 * 1024
+"""Characters of the answer to an array after which no more of its requests are answered."""
+
 
 class Fault(NamedTuple):
     """What a request that fails is answered with."""
@@ -39,6 +42,9 @@ INTERNAL_ERROR: Final = Fault(
 )
 NOT_A_NOTIFICATION: Final = Fault(
     -32604, "PROCEDURE_IS_METHOD: The requested notification is declared as a method"
+)
+ANSWER_TOO_LONG: Final = Fault(
+    -32000, "ANSWER_TOO_LONG: the answers before this one are too long; ask for it alone"
 )
 
 
@@ -83,13 +89,20 @@ class JSONRPC:
             code, message = INVALID_REQUEST
             found = f"{len(requests)} requests in a batch, {MAX_BATCH} are the most"
             return _error(None, Fault(code, f"{message}: {found}"))
-        return f"[{','.join(map(self._answerOne, requests))}]"
+        answers: list[str] = []
+        length = 0
+        for request in requests:
+            answers.append(self._answerOne(request, length <= MAX_ANSWER))
+            length += len(answers[-1])
+        return f"[{','.join(answers)}]"
 
-    def _answerOne(self, request: Any) -> str:
+    def _answerOne(self, request: Any, hasRoom: bool = True) -> str:
         if not isinstance(request, dict) or not _isScalar(request.get("id")):
             return _error(None, INVALID_REQUEST)
         requestID, params = request.get("id"), request.get("params")
         fault = self._fault(request, params)
+        if fault is None and not hasRoom:
+            fault = ANSWER_TOO_LONG
         if fault is not None:
             return _error(requestID, fault)
         name = request["method"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -194,6 +195,19 @@ class AnswerTests(SynchronousTestCase):
         answer = json.loads(self.engine.answer(b"[%s]" % b",".join([one] * (MAX_BATCH + 1))))
         self.assertEqual(answer["error"]["code"], -32600)
         self.assertIn("101 requests in a batch, 100 are the most", answer["error"]["message"])
+
+    def test_batchOfLongAnswers(self) -> None:
+        """Once the answer is long, the rest of an array is refused, and nothing of it done."""
+        methods = {"long": Method(lambda params: called.append(1) or "x" * 1000)}
+        called: list[int] = []
+        with patch("fiscop2p.rpc.jsonrpc.MAX_ANSWER", 3000):
+            requests = [{"jsonrpc": "2.0", "id": n, "method": "long"} for n in range(10)]
+            requests.append({"jsonrpc": "2.0", "id": 10, "method": "none"})
+            answers = json.loads(JSONRPC(methods).answer(json.dumps(requests).encode()))
+        self.assertEqual([answer["id"] for answer in answers], list(range(11)))
+        self.assertEqual(["result" in answer for answer in answers], [True] * 3 + [False] * 8)
+        codes = [answer["error"]["code"] for answer in answers[3:]]
+        self.assertEqual((codes, len(called)), ([-32000] * 7 + [-32601], 3))
 
 
 def isAnswer(answer: Any) -> bool:
