@@ -468,8 +468,9 @@ class P2PService(MultiService):
 
         The proof is a signature of random bytes, as FISCO BCOS topic verification has it.  It keeps
         out who has no key and no friend: a connected node that hands its challenge to one with a
-        key, and the signature back to us, gets what that one would.  A follower of any node can
-        pass on what it is sent, too.  Encrypt what no other member of the network may ever read.
+        key, and the signature back to us, gets what that one would.  Every follower with a key that
+        it is connected to is such a friend, for it signs whatever challenge comes.  It can pass on
+        what it is sent, too.  Encrypt what no other member of the network may ever read.
 
         @param allowedKeys: on secp256k1.  A wrong answer is compared with each of them, at about a
             third of a millisecond.
