@@ -43,10 +43,11 @@ ANSWERS_LENT: Final = 8.0
 """
 Seconds by which a peer may be asked, or be answered, before its turn; see L{Pace}.
 
-A second is what a state of 64 KiB costs, five what those cost that are longer than five times that.
+A second is what a state of 64 KiB costs, five what the longest cost, a hundredth what the shortest.
 """
 
 _SIZE_OF_A_SECOND: Final = 64 * 1024
+_LEAST_SECONDS: Final = 0.01
 _MOST_SECONDS: Final = 5.0
 
 _NOT_UNDERSTOOD: Final = "Error on{title}Message: {error},nodeID={abridged}"
@@ -251,4 +252,4 @@ class SeqSync:
 
 def _cost(state: bytes) -> float:
     """The seconds that a state costs."""
-    return min(len(state) / _SIZE_OF_A_SECOND, _MOST_SECONDS)
+    return min(_LEAST_SECONDS + len(state) / _SIZE_OF_A_SECOND, _MOST_SECONDS)

@@ -160,6 +160,9 @@ class RealNodeTests(SynchronousTestCase):
         for _ in range(100):
             self.say(2, 2, 9)
         self.assertEqual(len(self.news()), 101)
+        for _ in range(2000):
+            self.say(2, 2, 9)
+        self.assertLess(len(self.news()), 800)
 
     def test_malformedAnswer(self) -> None:
         """An answer that is not one is ignored; what was known stays."""

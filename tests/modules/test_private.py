@@ -749,7 +749,7 @@ class WireTests(SynchronousTestCase):
         """A peer that fails, drops the topic and follows it again, is not challenged each time."""
         self.node.restrictTopic("T", [KEY.public_key()])
         count = 0
-        for _ in range(100):
+        for _ in range(40):
             for seq, challenge in self.list([NAME, CHANNEL]):
                 self.answer(seq, challenge, sign(b"something else", KEY))
                 count += 1
