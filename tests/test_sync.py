@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from fiscop2p.errors import EncodingError, PeerAbsent
 from fiscop2p.interfaces import ISession
 from fiscop2p.reasons import CloseReason
 from fiscop2p.testing import MemoryNetwork
@@ -257,8 +258,6 @@ class NodeStatusTests(SynchronousTestCase):
 
     def test_bad(self) -> None:
         """What JSON cannot say, or what is too much, is refused, and nothing changes."""
-        from fiscop2p.errors import EncodingError, PeerAbsent
-
         self.a.setStatus(height=12)
         for bad in (object(), float("nan"), "x" * 70_000):
             self.assertRaises(EncodingError, self.a.setStatus, bad=bad)
@@ -304,6 +303,16 @@ class NodeStatusTests(SynchronousTestCase):
             self.tell(b'{"a":%s,"more":[{"d":%s}]}' % (state, state))
             self.assertEqual(list(told), ["a"])
             self.assertEqual(self.a.statusOf(self.b.nodeID), told)
+
+    def test_ownNesting(self) -> None:
+        """Nor may ours be nested more."""
+        deep: list = []
+        for depth in range(2000):
+            if depth in (32, 1999):
+                error = self.assertRaises(EncodingError, self.b.setStatus, a=deep)
+                self.assertIn("status", str(error))
+            deep = [deep]
+        self.assertEqual(self.b.statusOf(self.b.nodeID), {})
 
     def test_deepNesting(self) -> None:
         """One that json.loads just takes is no news to anybody, and no failure."""

@@ -58,17 +58,20 @@ class NodeStatus:
         """
         Change fields of our status; L{None} takes a field away.
 
-        @raise EncodingError: it is not JSON, or larger than L{MAX_STATUS_SIZE}; nothing changes.
+        @raise EncodingError: it is not JSON, or larger than L{MAX_STATUS_SIZE}, or nested more than
+            L{MAX_NESTING} times; nothing changes.
         """
         merged = {k: v for k, v in {**self.own, **fields}.items() if v is not None}
         try:
             text = json.dumps(merged, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise EncodingError(f"a status must be JSON: {error}") from None
         if len(text) > MAX_STATUS_SIZE:
             raise EncodingError(
                 f"a status of {len(text)} bytes of JSON; {MAX_STATUS_SIZE} are the most"
             )
+        if _isNested(merged, MAX_NESTING):
+            raise EncodingError(f"a status that is nested more than {MAX_NESTING} times")
         state = text.encode()
         if state != (self.sync.state or b"{}"):
             self.sync.change(lambda: state)

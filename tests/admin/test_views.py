@@ -40,7 +40,7 @@ class NodeTests(AdminTestCase):
 
     def test_notJSON(self) -> None:
         """What cannot be written as JSON is answered, and a failure in the log."""
-        self.node._status.own["load"] = float("nan")
+        self.patch(self.node, "statusOf", lambda nodeID: {"load": float("nan")})
         self.assertIn("this failed", self.get("/api/node", 500)["error"])
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
