@@ -158,6 +158,7 @@ class P2PService(MultiService):
         stopped = self._links.stop()
         # Only now: who is told that something has failed finds no peer to try it with.
         self._topics.stop()
+        self._private.stop()
         self._status.sync.stop()
         self.registry.stop()
         return stopped.addCallback(lambda _: children).addCallback(lambda _: None)

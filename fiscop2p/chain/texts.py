@@ -107,10 +107,14 @@ sinceStart() {{
 
 # One at a time; the node itself does not hold the lock.
 exec 9<.
-if command -v flock >/dev/null && ! flock -w 60 9; then
-    echo " $name is being started by another $0 already" >&2
-    exit 1
-fi
+tries=60
+while command -v flock >/dev/null && ! flock -n 9; do
+    if [ "$((tries -= 1))" -lt 0 ]; then
+        echo " $name is being started by another $0 already" >&2
+        exit 1
+    fi
+    sleep 1
+done
 if alive; then
     echo " $name is running, pid is $pid."
     exit 0

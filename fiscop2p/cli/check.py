@@ -150,9 +150,10 @@ def _logs(logging: LogConfig) -> str:
 def _doubt(folder: Path) -> str:
     """What keeps whoever asks from writing into a folder, or making it; empty if nothing does."""
     found = folder
-    while not found.exists() and found != found.parent:
+    # These two do not fail where this user may not look.
+    while not os.path.exists(found) and found != found.parent:
         found = found.parent
-    if not found.is_dir():
+    if not os.path.isdir(found):
         return f"; CANNOT BE WRITTEN: {found} is no directory"
     if not os.access(found, os.W_OK | os.X_OK):
         return f"; CANNOT BE WRITTEN: give this user write permission on {found}"

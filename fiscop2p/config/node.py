@@ -262,7 +262,11 @@ def _blameSamePort(
 
 def _overlap(one: Address, other: Address) -> bool:
     """Whether two services cannot listen there both."""
-    isAnywhere = any(ip_address(each.host).is_unspecified for each in (one, other))
+    hosts = [ip_address(each.host) for each in (one, other)]
+    # 0.0.0.0 is every address of IPv4, :: every one at all.
+    isAnywhere = any(host.is_unspecified and host.version == 6 for host in hosts) or (
+        any(host.is_unspecified for host in hosts) and hosts[0].version == hosts[1].version
+    )
     return one.port == other.port and (one.host == other.host or isAnywhere)
 
 

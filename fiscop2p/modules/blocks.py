@@ -20,6 +20,12 @@ from ..pace import Pace
 from ..wire.blocksync import STATUS, SyncStatus, packetKind
 from ..wire.dialect import BLOCK_SYNC
 
+_COST: Final = 1.0
+"""Seconds that it costs a peer that others are told of its blocks."""
+
+_LENT: Final = 4.0
+"""Of these so many are lent."""
+
 MAX_GROUPS: Final = 64
 """Groups that are kept of one peer."""
 
@@ -31,7 +37,7 @@ class PeerBlocks:
     A group whose protocolID has a handler is its handler's.
 
     @ivar changed: L{Event} of a session: one of its groups has another block than before; of many
-        changes once a second.
+        changes, but for the first, once a second.
     """
 
     _log = Logger()
@@ -41,7 +47,7 @@ class PeerBlocks:
         self._links = links
         self._registry = registry
         self._groups: dict[ISession, dict[int, SyncStatus]] = {}
-        self._pace = Pace(links.clock, 1.0)
+        self._pace = Pace(links.clock, _LENT)
         links.moduleReceivers[BLOCK_SYNC] = self._received
         links.sessionClosed.subscribe(self._forget)
 
@@ -84,8 +90,7 @@ class PeerBlocks:
             self._pace.whenDue(session, self._changed)
 
     def _changed(self, session: ISession) -> None:
-        # Whoever is told looks at all of them.
-        self._pace.charge(session, len(self._groups[session]) / MAX_GROUPS)
+        self._pace.charge(session, _COST)
         self.changed.fire(session)
 
     def _forget(self, session: ISession) -> None:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     EllipticCurvePublicKey,
 )
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger, LogLevel
 
 from ..errors import EncodingError, TopicTaken
@@ -48,6 +49,10 @@ class PrivateTopics:
         self._signing = _Signing(links)
         self.names: dict[str, str] = {}
         self._signers: dict[str, _Signer] = {}
+
+    def stop(self) -> None:
+        """Sign no challenge that waits."""
+        self._signing.stop()
 
     def subscribe(self, topic: str, handler: Handler, key: EllipticCurvePrivateKey | None) -> None:
         """
@@ -163,6 +168,13 @@ class _Signing:
         self._clock = links.clock
         self._due = 0.0
         self._waiting: dict[str, deque[_Challenge]] = {}
+        self._call: IDelayedCall | None = None
+
+    def stop(self) -> None:
+        """Sign nothing that waits."""
+        self._waiting.clear()
+        if self._call is not None and self._call.active():
+            self._call.cancel()
 
     def sign(self, message: Message, key: EllipticCurvePrivateKey) -> Answer:
         """
@@ -186,7 +198,7 @@ class _Signing:
             if now >= self._due:
                 self._due = now + PAUSE
                 return sign(message.payload, key)
-            self._clock.callLater(self._due - now, self._signNext)
+            self._call = self._clock.callLater(self._due - now, self._signNext)
         challenge = _Challenge(message.payload, key)
         self._waiting.setdefault(message.sender, deque()).append(challenge)
         return challenge.signature
@@ -204,7 +216,7 @@ class _Signing:
                 continue
             self._due = self._clock.seconds() + PAUSE
             if self._waiting:
-                self._clock.callLater(PAUSE, self._signNext)
+                self._call = self._clock.callLater(PAUSE, self._signNext)
             challenge.signature.callback(sign(challenge.content, challenge.key))
             return
 

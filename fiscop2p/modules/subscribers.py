@@ -165,15 +165,35 @@ class Subscribers:
         answer = handler(message)
         if isinstance(answer, Coroutine):
             answer = ensureDeferred(answer)
-        if isinstance(answer, Deferred) and (answer.paused or not answer.called):
-            answer.addTimeout(self._timeout, self._clock, _raiseTooSlow)
-            self._awaited.add(answer)
-            answer.addBoth(self._awaitedNoMore, answer)
-        return answer
+        if not isinstance(answer, Deferred) or (answer.called and not answer.paused):
+            return answer
+        pending: Deferred[Any] = answer
 
-    def _awaitedNoMore(self, result: T, answer: Deferred[Any]) -> T:
-        self._awaited.discard(answer)
-        return result
+        def waitNoMore() -> None:
+            self._awaited.discard(done)
+            if timer.active():
+                timer.cancel()
+
+        def ended(result: Any) -> None:
+            waitNoMore()
+            if not done.called:
+                done.callback(result)
+
+        def timedOut() -> None:
+            waitNoMore()
+            done.errback(_TooSlow())
+            pending.cancel()
+
+        def cancelled(_: Deferred[Any]) -> None:
+            waitNoMore()
+            pending.cancel()
+
+        # Of our own: who swallows that he is cancelled is not waited for either.
+        done: Deferred[Any] = Deferred(cancelled)
+        self._awaited.add(done)
+        timer = self._clock.callLater(self._timeout, timedOut)
+        pending.addBoth(ended)
+        return done
 
     def unanswered(self, topic: str, failure: Failure) -> None:
         """Log why a subscriber that was asked has not answered."""
@@ -240,10 +260,6 @@ class _Question:
 
 class _TooSlow(Exception):
     """A subscriber's answer was cancelled."""
-
-
-def _raiseTooSlow(result: object, timeout: float) -> None:
-    raise _TooSlow
 
 
 class EachPublished(EachMessage):

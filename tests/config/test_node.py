@@ -368,6 +368,9 @@ class NetworkTests(ConfigTestCase):
             ":6: [admin] listen: has the port of [rpc]; choose another", *apart, *rpc, *page
         )
         self.assertEqual(self.load(*apart, *rpc).rpc, Address("127.0.0.1", 30300))
+        self.load("[admin]", "listen=[::1]:30300")
+        both = "[p2p]", "listen_ip=::"
+        self.assertWrong(":4: [admin] listen: has the port of [p2p]; choose another", *both, *page)
 
     def test_version(self) -> None:
         """The version of the chain decides the dialect; none means the very first."""

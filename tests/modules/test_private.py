@@ -644,6 +644,19 @@ class WireTests(SynchronousTestCase):
             signature = decodeTopicBody(ChannelMessage.decode(payload).data)[1]
             self.assertTrue(isSigned(b"%032d" % seq, signature, [KEY.public_key()]))
 
+    def test_stopsSigning(self) -> None:
+        """Once the node has stopped nothing is to come, not even for a moment."""
+        self.node.subscribe("T", ignore, key=KEY)
+        for seq in range(20):
+            self.challenge(b"%032d" % seq, seq)
+        self.node.stopService()
+        signing = [
+            call for call in self.network.clock.getDelayedCalls() if "_signNext" in str(call)
+        ]
+        self.assertEqual(signing, [])
+        self.network.advance(10)
+        self.assertEqual(self.network.clock.getDelayedCalls(), [])
+
     def test_challengesThatNobodyWaitsFor(self) -> None:
         """What is not signed in time is not signed at all."""
         self.node.subscribe("T", ignore, key=KEY)

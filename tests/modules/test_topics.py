@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import weakref
 from functools import partial
@@ -525,6 +526,27 @@ class RequestTopicTests(NetworkTestCase):
         self.network.advance(0.2)
         self.assertEqual([self.successResultOf(answer) for answer in answers], [b"3"] * 20)
         self.assertEqual(len(cancelled), len(waiting))
+
+    def test_stubbornSubscriber(self) -> None:
+        """Nor one that does not take it for an answer that it is cancelled."""
+        works: list[Deferred[None]] = []
+
+        async def stubborn(message: Message) -> bytes:
+            while len(works) < 1000:
+                works.append(Deferred())
+                with contextlib.suppress(Exception):
+                    await works[-1]
+            return b""
+
+        self.b.subscribe("prices", stubborn)
+        self.b.subscribe("prices", lambda _: b"3")
+        self.advance()
+        answers = [self.ask(timeout=30) for _ in range(20)]
+        self.network.advance(5.1)
+        self.assertTrue(works)
+        self.assertEqual([self.successResultOf(answer) for answer in answers], [b"3"] * 20)
+        self.ask(timeout=30).addErrback(lambda _: None)
+        self.advance()
 
     def test_allSubscribersAreSlow(self) -> None:
         """A follower none of whose subscribers answers says so, and is read from again."""
