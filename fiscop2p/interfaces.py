@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from .events import Event
     from .identity import Identity
-    from .links.noise import Noise
-    from .links.registry import PeerRegistry
 
 
 @dataclass(slots=True)
@@ -398,8 +396,8 @@ class INode(Interface):
     nodeID: str = Attribute("our own node ID.")
     identity: Identity = Attribute("our own node ID, agency and name.")
     clock: IReactorTime = Attribute("what every wait goes by.")
-    registry: PeerRegistry = Attribute("who is connected and who follows what.")
-    noise: Noise = Attribute("what bounds complaints about peers.")
+    registry = Attribute("L{PeerRegistry}: who is connected and who follows what.")
+    noise = Attribute("L{Noise}: what bounds complaints about peers.")
     statusChanged: Event[str, dict[str, Any]] = Attribute(
         "of a node ID and a dict: a peer's status is another than before."
     )
