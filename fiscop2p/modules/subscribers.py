@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from random import shuffle
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.logger import Logger, LogLevel
@@ -20,8 +20,6 @@ from ..wire.syncing import shownTopic, topicBytes, topicText
 
 MAX_TOPICS: Final = 16_384
 """Topics that one node may follow."""
-
-T = TypeVar("T")
 
 
 class Subscribers:
